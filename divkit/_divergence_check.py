@@ -21,7 +21,7 @@ _NEAR = 1e-6  # relative: a central difference with step 1e-5 errs by about 1e-1
 def problems(div: FDivergence) -> list[str]:
     """Every finding, in sentences; checks that raise are findings too."""
     found: list[str] = []
-    for check in (_value_at_one, _convexity, _derivative, _limits, _integrands, _fenchel_young, _terms):
+    for check in (_value_at_one, _convexity, _derivative, _limits, _integrands, _fenchel_young, _terms, _power):
         try:
             with np.errstate(all="ignore"):
                 found.extend(check(div))
@@ -144,3 +144,15 @@ def _terms(div: FDivergence) -> Iterator[str]:
     excess = grid[:, None] * t - np.asarray(div.f(grid))[:, None] - composite
     if (excess > _NEAR * (1 + np.abs(grid[:, None] * t))).any():
         yield "variational.conj_activation lies below f*(activation): its bound would exceed the divergence"
+
+
+def _power(div: FDivergence) -> Iterator[str]:
+    if div.power is None:
+        return
+    a, c = div.power
+    u = _U[(_U > 1e-3) & (_U < 1e3)]
+    powers = c * (u**a - 1 - a * (u - 1))
+    bad = _far(div.f(u) - float(div.df(np.float64(1.0))) * (u - 1), powers, np.abs(c) * (u**a + 1 + abs(a) * (u + 1)))
+    if bad.any():
+        shape = f"{c:g} (u^{a:g} - 1) up to a multiple of u - 1"
+        yield f"power is ({a:g}, {c:g}), but f is not {shape}, at u = {_first(u, bad):.6g}"

@@ -14,7 +14,8 @@ import numpy as np
 from divkit._array import namespace
 from divkit._errors import InvalidInput
 from divkit._generators import entropy_excess, exp_excess, quiet
-from divkit.divergences import IPM, DerivedDivergence, Divergence, FDivergence, VariationalForm, Wasserstein
+from divkit.divergences import IPM, DerivedDivergence, Divergence, FDivergence, Wasserstein
+from divkit.variational import VariationalForm
 
 __all__ = ["DIVERGENCES", "GAN", "KL", "REVERSE_KL", "resolve_divergence"]
 
@@ -45,6 +46,12 @@ def _xlogx(u: Any) -> Any:
         return np.where(np.asarray(u) > 0, u * np.log(u), 0.0)
 
 
+def _kl_under_q(l: Any) -> Any:
+    """u log u - u + 1 at u = e^l, as e^l (e^-l - 1 + l) near 0; for l below -700 that would be 0 * inf."""
+    near, far = np.maximum(l, -1.0), np.minimum(l, -1.0)
+    return np.where(np.asarray(l) > -1, np.exp(near) * exp_excess(-near), far * np.exp(far) - np.expm1(far))
+
+
 KL = FDivergence(
     name="kl",
     f=_xlogx,
@@ -53,7 +60,7 @@ KL = FDivergence(
     slope_inf=_INF,
     conj=lambda t: np.exp(t - 1),
     conj_domain=(-_INF, _INF),
-    integrand_q=lambda l: np.exp(l) * exp_excess(-l),
+    integrand_q=_kl_under_q,
     integrand_p=lambda l: exp_excess(-l),
     variational=VariationalForm(lambda v: v, lambda v: _exp(v - 1)),
     log_ratio=VariationalForm(lambda l: 1 + l, _exp),
@@ -69,7 +76,7 @@ REVERSE_KL = FDivergence(
     conj=quiet(lambda t: _below(0.0, t, -1 - np.log(-t))),
     conj_domain=(-_INF, 0.0),
     integrand_q=lambda l: exp_excess(l),
-    integrand_p=lambda l: np.exp(-l) * exp_excess(l),
+    integrand_p=lambda l: _kl_under_q(-l),
     variational=VariationalForm(lambda v: -_exp(-v), lambda v: v - 1),
     log_ratio=VariationalForm(lambda l: -_exp(-l), lambda l: l - 1),
     reverse_name="kl",
@@ -122,6 +129,7 @@ PEARSON_CHI2 = FDivergence(
     ),
     log_ratio=VariationalForm(lambda l: 2 * _expm1(l), lambda l: _expm1(2 * l)),
     reverse_name="neyman_chi2",
+    power=(2.0, 1.0),
 )
 
 NEYMAN_CHI2 = FDivergence(
@@ -137,6 +145,7 @@ NEYMAN_CHI2 = FDivergence(
     variational=VariationalForm(lambda v: -_expm1(-v), lambda v: -2 * _expm1(-v / 2)),
     log_ratio=VariationalForm(lambda l: -_expm1(-2 * l), lambda l: -2 * _expm1(-l)),
     reverse_name="pearson_chi2",
+    power=(-1.0, 1.0),
 )
 
 SQUARED_HELLINGER = FDivergence(
@@ -152,6 +161,7 @@ SQUARED_HELLINGER = FDivergence(
     variational=VariationalForm(lambda v: -_expm1(-v), _expm1),
     log_ratio=VariationalForm(lambda l: -_expm1(-l / 2), lambda l: _expm1(l / 2)),
     reverse_name="squared_hellinger",
+    power=(0.5, -2.0),
 )
 
 TOTAL_VARIATION = FDivergence(

@@ -8,45 +8,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from divkit._array import namespace
 from divkit._errors import InvalidInput
+from divkit.variational import Elementwise, VariationalForm
 
 __all__ = ["IPM", "DerivedDivergence", "Divergence", "FDivergence", "VariationalForm", "Wasserstein"]
 
-Elementwise = Callable[[Any], Any]
 _F = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class VariationalForm:
-    """The two terms of a variational bound: D >= E_P[activation(v)] - E_Q[conj_activation(v)].
-
-    Both functions act elementwise on NumPy arrays and on torch tensors (they are differentiable there), and
-    `conj_activation` is one overflow-safe expression, never a conjugate applied to an activation.
-
-    Parameters
-    ----------
-    activation : callable
-        Maps the raw critic output v into the domain of the conjugate.
-    conj_activation : callable
-        f*(activation(v)).
-    constraint : {"none", "lipschitz"}
-        What v must satisfy for the bound to hold.
-    """
-
-    activation: Elementwise
-    conj_activation: Elementwise
-    constraint: Literal["none", "lipschitz"] = "none"
-
-    def scaled(self, c: float) -> VariationalForm:
-        """The form of c times the divergence."""
-        activation, conj_activation = self.activation, self.conj_activation
-        return replace(self, activation=lambda v: c * activation(v), conj_activation=lambda v: c * conj_activation(v))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +52,8 @@ class FDivergence:
         The optimal critic and its conjugate as functions of a log ratio: T(l) = f'(e^l) and f*(T(l)).
     reverse_name : str or None
         Name of the divergence with P and Q exchanged, where it has one.
+    power : (float, float) or None
+        (a, c) if D = c (integral of p^a q^(1-a) - 1), which many parametric families have in closed form.
 
     See Also
     --------
@@ -97,6 +72,7 @@ class FDivergence:
     variational: VariationalForm
     log_ratio: VariationalForm
     reverse_name: str | None = None
+    power: tuple[float, float] | None = None
 
     def __repr__(self) -> str:
         return f"FDivergence({self.name!r})"
@@ -211,7 +187,8 @@ class FDivergence:
             f_zero=self.slope_inf,
             slope_inf=self.f_zero,
         )
-        return replace(reversed_, integrand_q=lambda l: swap_p(-l), integrand_p=lambda l: swap_q(-l))
+        power = None if self.power is None else (1 - self.power[0], self.power[1])
+        return replace(reversed_, integrand_q=lambda l: swap_p(-l), integrand_p=lambda l: swap_q(-l), power=power)
 
     def scaled(self, c: float, name: str) -> FDivergence:
         """c times this divergence, under a name of its own.
@@ -237,6 +214,7 @@ class FDivergence:
             integrand_p=lambda l: c * integrand_p(l),
             variational=self.variational.scaled(c),
             log_ratio=self.log_ratio.scaled(c),
+            power=None if self.power is None else (self.power[0], c * self.power[1]),
         )
 
     def check(self) -> list[str]:

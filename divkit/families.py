@@ -20,6 +20,7 @@ __all__ = [
     "Poisson",
     "Uniform",
     "UniformSegment",
+    "normal",
 ]
 
 _F = NDArray[np.float64]
@@ -127,3 +128,10 @@ Family = (
     | LocationScale
     | UniformSegment
 )
+
+
+def normal(loc: float, scale: float) -> Gaussian | LocationScale:
+    """N(loc, scale^2) in one dimension; a location-scale law where the variance leaves the range of floats."""
+    if 1e-150 < scale < 1e150:
+        return Gaussian(np.array([loc]), np.array([[scale**2]]))
+    return LocationScale(("normal",), loc, scale)

@@ -12,7 +12,8 @@ from divkit._array import namespace
 from divkit._errors import InvalidInput
 from divkit._generators import exp_excess, quiet
 from divkit.catalog import KL, REVERSE_KL
-from divkit.divergences import FDivergence, VariationalForm
+from divkit.divergences import FDivergence
+from divkit.variational import VariationalForm
 
 __all__ = ["alpha_divergence", "cressie_read"]
 
@@ -76,6 +77,7 @@ def alpha_divergence(a: float) -> FDivergence:
         integrand_p=quiet(lambda l: c * (exp_excess((a - 1) * l) + (a - 1) * exp_excess(-l))),
         variational=form,
         log_ratio=form,
+        power=(a, c),
     )
 
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 import divkit
 from divkit.catalog import DIVERGENCES, resolve_divergence
-from divkit.divergences import FDivergence, VariationalForm
+from divkit.divergences import FDivergence
+from divkit.variational import VariationalForm
 
 NAMED = [div for div in DIVERGENCES.values() if isinstance(div, FDivergence)]
 POWER = [divkit.alpha_divergence(a) for a in (-2.0, -0.5, 0.0, 0.3, 0.5, 1.0, 1.7, 3.0)]
@@ -197,6 +198,8 @@ def test_check_finds_a_broken_log_ratio_form_and_integrand() -> None:
     assert any("integrand_q disagrees with f" in s for s in off.check())
     off = replace(kl, integrand_p=lambda l: np.exp(20 * l))
     assert any("integrand_p is not finite" in s for s in off.check())
+    off = replace(kl, power=(2.0, 1.0))
+    assert any("power is (2, 1), but f is not" in s for s in off.check())
     off = replace(kl, integrand_q=lambda l: np.exp(l) * l)
     assert any("integrand_q is negative" in s for s in off.check())
 
