@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from divkit._errors import InvalidInput
 
-__all__ = ["FloatArray", "as_float_array", "is_torch", "namespace", "to_numpy"]
+__all__ = ["FloatArray", "as_float_array", "is_array", "is_torch", "namespace", "to_numpy"]
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -22,6 +23,13 @@ def is_torch(value: object) -> bool:
     """Whether the value is a torch tensor; never imports torch."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(value, torch.Tensor)
+
+
+def is_array(value: object) -> bool:
+    """Whether the value is a bare array: a sequence of numbers, an ndarray, tensor or frame."""
+    if isinstance(value, str | bytes | bytearray):
+        return False
+    return isinstance(value, np.ndarray | Sequence) or is_torch(value) or hasattr(value, "__array__")
 
 
 def namespace(*values: object) -> ModuleType:
@@ -38,7 +46,9 @@ def to_numpy(name: str, value: Any) -> NDArray[Any]:
         If the value is ragged, masked, complex, text, or holds Python objects.
     """
     if is_torch(value):
-        value = value.detach().cpu()
+        if value.is_meta or str(value.layout) != "torch.strided":
+            raise InvalidInput(f"{name} must be a dense tensor with values; for a sparse one pass {name}.to_dense()")
+        value = value.detach().cpu().resolve_conj().resolve_neg()
         value = (value.double() if str(value.dtype) == "torch.bfloat16" else value).numpy()
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise InvalidInput(
@@ -47,7 +57,7 @@ def to_numpy(name: str, value: Any) -> NDArray[Any]:
         )
     try:
         array = np.asarray(value)
-    except ValueError as error:
+    except (ValueError, TypeError, RuntimeError) as error:  # torch raises the latter for tensors inside a list
         raise InvalidInput(f"{name} must be a rectangular array of numbers, but: {error}") from error
     if array.dtype.kind not in "biuf":
         raise InvalidInput(
@@ -65,6 +75,8 @@ def as_float_array(name: str, value: Any, *, keep_float32: bool = False) -> Floa
     InvalidInput
         As `to_numpy`, and for integers that float64 cannot hold.
     """
+    if type(value) is np.ndarray and value.dtype == np.float64:
+        return value
     array = to_numpy(name, value)
     if keep_float32 and array.dtype == np.float32:
         return array

@@ -13,14 +13,14 @@ from divkit._checks import check_finite, check_order, normalize
 from divkit._errors import InvalidInput
 from divkit._threads import parallel_map, workers
 
-__all__ = ["wasserstein"]
+__all__ = ["distance", "wasserstein"]
 
 _F = NDArray[np.float64]
 _PARALLEL = 1 << 16  # points below which a second thread costs more than it brings
 _PACKED, _LARGEST_PACKED = 2048, 1 << 32  # sizes for which packed keys beat an index sort, and fit 32-bit indices
 _CELLS = 2.0**31 - 1
 _RUNS = 64
-_HALF_RANGE = 4e307  # differences of numbers below this do not overflow
+_LARGE, _SHRINK = 1e285, 2.0**64  # points beyond _LARGE are shrunk, or sums of their differences might overflow
 _MASS_ROUNDING = 1e-13  # pieces of mass below this are rounding when p = inf asks for the largest gap
 
 
@@ -70,10 +70,10 @@ def wasserstein(
     """
     p = check_order(p)
     a, b = _rows("x", x, axis), _rows("y", y, axis)
+    if a.ndim == b.ndim == 1:
+        return distance(a, b, x_weights, y_weights, p)[0]
     wa = None if x_weights is None else _masses("x_weights", x_weights, a.shape[-1])
     wb = None if y_weights is None else _masses("y_weights", y_weights, b.shape[-1])
-    if a.ndim == b.ndim == 1:
-        return _row(a, b, wa, wb, p)
     try:
         lead = np.broadcast_shapes(a.shape[:-1], b.shape[:-1])
     except ValueError:
@@ -84,7 +84,7 @@ def wasserstein(
         return _equal_rows(a, b, p)
     a = np.broadcast_to(a, (*lead, a.shape[-1])).reshape(-1, a.shape[-1])
     b = np.broadcast_to(b, (*lead, b.shape[-1])).reshape(-1, b.shape[-1])
-    return np.array([_row(r, s, wa, wb, p) for r, s in zip(a, b, strict=True)]).reshape(lead)
+    return np.array([_row(r, s, wa, wb, p)[0] for r, s in zip(a, b, strict=True)]).reshape(lead)
 
 
 def _rows(name: str, value: ArrayLike, axis: int) -> _F:
@@ -103,31 +103,50 @@ def _masses(name: str, value: ArrayLike, n: int) -> _F:
     return normalize(weights, name=name)
 
 
-def _row(x: _F, y: _F, a: _F | None, b: _F | None, p: float) -> float:
+def distance(x: _F, y: _F, x_weights: ArrayLike | None, y_weights: ArrayLike | None, p: float) -> tuple[float, float]:
+    """(`wasserstein`, range of the points) for one pair of non-empty float64 vectors and a valid order."""
+    a = None if x_weights is None else _masses("x_weights", x_weights, x.size)
+    b = None if y_weights is None else _masses("y_weights", y_weights, y.size)
+    return _row(x, y, a, b, p)
+
+
+def _row(x: _F, y: _F, a: _F | None, b: _F | None, p: float) -> tuple[float, float]:
     threads = workers() if x.size + y.size >= _PARALLEL else 1
+    given = x, y
     if a is None and b is None:
-        x, y = _sort_checked([x, y], threads)
-        return _merged(x, y, None, None, p)
-    check_finite("x", x)
-    check_finite("y", y)
-    (x, a), (y, b) = parallel_map(lambda atoms: _sort_atoms(*atoms), [(x, a), (y, b)], threads)
-    return _merged(x, y, a, b, p)
+        x, y = parallel_map(_sorted, given, threads) if threads > 1 else (_sorted(x), _sorted(y))
+    else:
+        check_finite("x", x)
+        check_finite("y", y)
+        (x, a), (y, b) = parallel_map(_sort_atoms, ((x, a), (y, b)), threads)
+    ends = float(x[0]), float(x[-1]), float(y[0]), float(y[-1])
+    if not math.isfinite(sum(ends)):  # sorting has put NaN and infinities there; or the sum has overflowed
+        check_finite("x", given[0])
+        check_finite("y", given[1])
+    low, high = min(ends), max(ends)
+    if high <= _LARGE and low >= -_LARGE:
+        return _merged(x, y, a, b, p, high - low), high - low
+    span = high / _SHRINK - low / _SHRINK
+    return _SHRINK * _merged(x / _SHRINK, y / _SHRINK, a, b, p, span), _SHRINK * span
 
 
 def _sorted(rows: _F) -> _F:
     return np.sort(rows, axis=-1)
 
 
-def _sort_atoms(points: _F, masses: _F | None) -> tuple[_F, _F]:
+def _sort_atoms(atoms: tuple[_F, _F | None]) -> tuple[_F, _F]:
     """Sorted points with their masses; atoms of mass 0 are left out."""
+    points, masses = atoms
     if masses is None:
         return np.sort(points), np.full(points.size, 1.0 / points.size)
     if not masses.all():
         points, masses = points[masses > 0], masses[masses > 0]
+    if not _PACKED <= points.size <= _LARGEST_PACKED:
+        return _index_sorted(points, masses)
     low, high = points.min(), points.max()
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         cells_per_unit = float(_CELLS / (high - low))
-    if not _PACKED <= points.size <= _LARGEST_PACKED or not 0 < cells_per_unit < math.inf:
+    if not 0 < cells_per_unit < math.inf:
         return _index_sorted(points, masses)
     from divkit._kernels.sorting import pack_cells, unpack_atoms
 
@@ -147,37 +166,21 @@ def _index_sorted(points: _F, masses: _F) -> tuple[_F, _F]:
     return points[order], masses[order]
 
 
-def _sort_checked(rows: list[_F], threads: int) -> list[_F]:
-    """x and y sorted along the last axis; NaN and infinities end up at its ends, where a look is cheap."""
-    ordered = parallel_map(_sorted, rows, threads)
-    for name, before, after in zip(("x", "y"), rows, ordered, strict=True):
-        if not (math.isfinite(after[0]) and math.isfinite(after[-1]) if after.ndim == 1 else _finite_ends(after)):
-            check_finite(name, before)
-    return ordered
-
-
-def _finite_ends(rows: _F) -> bool:
-    return bool(np.isfinite(rows[..., [0, -1]]).all())
-
-
-def _merged(x: _F, y: _F, a: _F | None, b: _F | None, p: float) -> float:
-    """W_p of sorted finite points, with masses for both or for neither."""
-    if max(abs(x[0]), abs(x[-1]), abs(y[0]), abs(y[-1])) > _HALF_RANGE:
-        return 8.0 * _merged(x / 8, y / 8, a, b, p)
+def _merged(x: _F, y: _F, a: _F | None, b: _F | None, p: float, span: float) -> float:
+    """W_p of sorted finite points within `span`, with masses for both or for neither; overwrites x."""
     if a is None and x.size == y.size:
-        return _mean_power(np.subtract(x, y), p)
+        return _mean_power(np.subtract(x, y, out=x), p)
     from divkit._kernels import quantile
 
-    if p == 1:
-        return float(
-            quantile.area_between(x, y) if a is None or b is None else quantile.area_between_weighted(x, y, a, b)
-        )
-    unit = max(abs(x[0] - y[0]), abs(x[-1] - y[-1]), abs(x[0] - y[-1]), abs(x[-1] - y[0])) or 1.0
     if a is None or b is None:
-        cost = quantile.quantile_cost(x, y, p, unit)
+        if p == 1:
+            return float(quantile.area_between(x, y))
+        cost = quantile.quantile_cost(x, y, p, span or 1.0)
     else:
-        cost = quantile.quantile_cost_weighted(x, y, a, b, p, unit, _MASS_ROUNDING)
-    return float(cost if p == math.inf else unit * cost ** (1 / p))
+        if p == 1:
+            return float(quantile.area_between_weighted(x, y, a, b))
+        cost = quantile.quantile_cost_weighted(x, y, a, b, p, span or 1.0, _MASS_ROUNDING)
+    return float(cost if p == math.inf else span * cost ** (1 / p))
 
 
 def _mean_power(gaps: _F, p: float) -> float:
@@ -187,8 +190,7 @@ def _mean_power(gaps: _F, p: float) -> float:
     if p == math.inf or largest == 0:
         return largest
     if p == 1:
-        total = float(gaps.sum())
-        return total / gaps.size if total < math.inf else float((gaps / gaps.size).sum())
+        return float(gaps.sum()) / gaps.size
     gaps /= largest
     np.square(gaps, out=gaps) if p == 2 else np.power(gaps, p, out=gaps)
     return float(largest * float(gaps.mean()) ** (1 / p))
@@ -196,15 +198,20 @@ def _mean_power(gaps: _F, p: float) -> float:
 
 def _equal_rows(x: _F, y: _F, p: float) -> _F:
     """Row by row for equal sizes without weights; sorts only the rows that there are, broadcasts the gaps."""
-    xs, ys = _sort_checked([x, y], workers() if x.size >= _PARALLEL else 1)
-    ends = max(float(np.abs(rows[..., [0, -1]]).max()) for rows in (xs, ys))
-    unit = 8.0 if ends > _HALF_RANGE else 1.0
-    gaps = xs / unit - ys / unit if unit != 1 else xs - ys  # (..., n)
+    xs, ys = parallel_map(_sorted, (x, y), workers() if x.size >= _PARALLEL else 1)
+    largest = max(float(np.abs(rows[..., [0, -1]]).max()) for rows in (xs, ys))  # NaN is sorted to the end
+    if not largest < math.inf:
+        check_finite("x", x)
+        check_finite("y", y)
+    unit = _SHRINK if largest > _LARGE else 1.0
+    if unit != 1:
+        xs, ys = xs / unit, ys / unit
+    gaps = np.subtract(xs, ys, out=xs if xs.shape == np.broadcast_shapes(xs.shape, ys.shape) else None)  # (..., n)
     np.abs(gaps, out=gaps)
     if p == 1:
-        return np.asarray(unit * (gaps / gaps.shape[-1]).sum(axis=-1) if unit != 1 else gaps.mean(axis=-1))
-    largest = gaps.max(axis=-1)
+        return np.asarray(unit * gaps.mean(axis=-1))
+    tops = gaps.max(axis=-1)
     if p == math.inf:
-        return np.asarray(unit * largest)
-    gaps /= np.where(largest > 0, largest, 1.0)[..., None]
-    return np.asarray(unit * largest * (gaps**p).mean(axis=-1) ** (1 / p))
+        return np.asarray(unit * tops)
+    gaps /= np.where(tops > 0, tops, 1.0)[..., None]
+    return np.asarray(unit * tops * (gaps**p).mean(axis=-1) ** (1 / p))

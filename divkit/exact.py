@@ -104,9 +104,9 @@ def fdivergence(
         raise InvalidInput(f"divergence must be an f-divergence, got {div.name}; use divkit.wasserstein1 for points")
     pair = _Pair(p, q, axis)
     if div is GAN:  # u log u - (u+1) log(u+1) is twice the JSD's generator less (u+1) log 2
-        values = 2.0 * pair.evaluate(*_fused_kernel("jsd")) + div.f_one
+        values = np.minimum(2.0 * pair.evaluate(*_fused_kernel("jsd")) + div.f_one, div.upper)
     elif DIVERGENCES.get(div.name) is div:
-        values = pair.evaluate(*_fused_kernel(div.name))
+        values = np.minimum(pair.evaluate(*_fused_kernel(div.name)), div.upper)  # rounding may pass the supremum
     else:
         values = pair.evaluate(_generic_kernel(div), False) + div.f_one
     return float(values[0]) if pair.shape == () else values.reshape(pair.shape)

@@ -14,6 +14,7 @@ __all__ = ["Bound", "Estimand", "Estimate"]
 Bound = Literal["exact", "lower", "upper", "consistent", "heuristic"]
 Estimand = Literal["given", "population"]
 
+_BOUNDS, _ESTIMANDS = get_args(Bound), get_args(Estimand)
 _FIELDS = ("divergence", "method", "bound", "estimand", "stderr", "interval", "level", "info")
 
 
@@ -57,8 +58,6 @@ class Estimate(float):
     (True, 'exact', 'exact')
     """
 
-    __slots__ = _FIELDS
-
     divergence: str
     method: str
     bound: Bound
@@ -85,10 +84,10 @@ class Estimate(float):
         self = super().__new__(cls, value)
         if math.isnan(self):
             raise InvalidInput(f"an Estimate of {divergence} by {method} cannot be NaN")
-        if bound not in get_args(Bound):
-            raise InvalidInput(f"bound must be one of {get_args(Bound)}, got {bound!r}")
-        if estimand not in get_args(Estimand):
-            raise InvalidInput(f"estimand must be one of {get_args(Estimand)}, got {estimand!r}")
+        if bound not in _BOUNDS:
+            raise InvalidInput(f"bound must be one of {_BOUNDS}, got {bound!r}")
+        if estimand not in _ESTIMANDS:
+            raise InvalidInput(f"estimand must be one of {_ESTIMANDS}, got {estimand!r}")
         if interval is not None:
             interval = (float(interval[0]), float(interval[1]))
             if not interval[0] <= interval[1]:
@@ -103,8 +102,7 @@ class Estimate(float):
             "level": None if level is None else float(level),
             "info": MappingProxyType(dict(info or {})),
         }
-        for name, item in held.items():
-            object.__setattr__(self, name, item)
+        self.__dict__.update(held)
         return self
 
     def __setattr__(self, name: str, value: object) -> NoReturn:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
+import oracles
 import pytest
 import scipy.stats
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from strategies import F, masses, point_sets, read_only
 
 import divkit
 from divkit import exact
 from divkit._kernels import quantile
 from divkit._wasserstein_1d import _sort_atoms
-from strategies import F, masses, point_sets, read_only
-
-import oracles
 
 ORDERS = [1.0, 1.5, 2.0, 3.0, math.inf]
 orders = st.sampled_from(ORDERS)
@@ -122,7 +122,7 @@ def test_duplicates_are_weight(x: F, y: F, k: int, p: float) -> None:
 def test_grows_with_its_order(first: tuple[F, F], second: tuple[F, F]) -> None:
     (x, a), (y, b) = first, second
     values = [w(x, y, a, b, p) for p in ORDERS]
-    assert all(low <= high * (1 + 1e-9) + 1e-9 for low, high in zip(values, values[1:], strict=False))
+    assert all(low <= high * (1 + 1e-9) + 1e-9 for low, high in itertools.pairwise(values))
 
 
 @pytest.mark.parametrize("p", ORDERS)
@@ -164,7 +164,7 @@ def test_subnormal_points_keep_their_distance() -> None:
 def test_sorting_atoms_keeps_points_and_masses_together(make: object, rng: np.random.Generator) -> None:
     points = make(rng)  # type: ignore[operator]
     mass = np.arange(1.0, len(points) + 1)
-    x, moved = _sort_atoms(points, mass / mass.sum())
+    x, moved = _sort_atoms((points, mass / mass.sum()))
     np.testing.assert_array_equal(x, np.sort(points))
     index = np.round(moved * mass.sum()).astype(int) - 1
     np.testing.assert_array_equal(points[index], x)

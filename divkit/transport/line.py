@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from divkit._wasserstein_1d import wasserstein
+from divkit._errors import InvalidInput
+from divkit._wasserstein_1d import distance
 from divkit.divergences import Divergence, Wasserstein
 from divkit.measures import Discrete, Law, Measure, Samples
 from divkit.methods import Method
@@ -42,7 +44,7 @@ class Line(Method):
         if isinstance(P, Law) and isinstance(Q, Law):
             return self._quadrature().refusal(div, P, Q)
         if isinstance(P, Law) or isinstance(Q, Law):
-            return "it compares points with points or laws with laws"
+            return "it compares points with points or laws with laws; draw Samples from the law"
         return None
 
     @staticmethod
@@ -69,15 +71,24 @@ def point_masses(measure: Discrete | Samples) -> tuple[_F, _F | None]:
     return measure.points, measure.probs
 
 
+@lru_cache
+def _name(p: float) -> str:
+    return Wasserstein(p).name
+
+
 def line_estimate(x: _F, y: _F, a: _F | None, b: _F | None, p: float) -> Estimate:
     """W_p of points x (n,) and y (m,) with optional weights, certified to rounding."""
-    value = wasserstein(x, y, a, b, p=p)
+    value, span = distance(x, y, a, b, p)
+    if value == np.inf:
+        raise InvalidInput(
+            "the distance is beyond the range of float64; divide the points by a power of two and multiply the result"
+        )
     gap = _ROUNDING * value
     if a is not None or b is not None or len(x) != len(y):
-        gap += _LEVELS * float(max(x.max(), y.max()) / 2 - min(x.min(), y.min()) / 2) * 2
+        gap += _LEVELS * span
     return Estimate(
         value,
-        divergence=Wasserstein(p).name,
+        divergence=_name(p),
         method="line",
         bound="exact",
         interval=(max(value - gap, 0.0), value + gap),
