@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 __all__ = [
-    "DegenerateDataWarning",
     "DivkitError",
     "DivkitWarning",
     "InvalidInput",
@@ -53,10 +52,6 @@ class Unsupported(DivkitError, NotImplementedError):
 
 class DivkitWarning(UserWarning):
     """Base class of divkit's warnings; the number that comes with one stays valid."""
-
-
-class DegenerateDataWarning(DivkitWarning):
-    """The data has ties, constant columns or similar that a method worked around."""
 
 
 class UnreliableEstimateWarning(DivkitWarning):

@@ -1,0 +1,215 @@
+"""The command line: `divkit estimate`, `divkit methods`, `divkit example`."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from divkit._errors import DivkitError, InvalidInput
+from divkit._files import read_array
+from divkit.api import estimate as estimate_verb
+from divkit.catalog import resolve_divergence
+from divkit.divergences import Wasserstein
+from divkit.measures import Discrete, Measure, Samples
+from divkit.methods import METHODS, method_class
+from divkit.result import Estimate
+
+__all__ = ["app", "run"]
+
+app = typer.Typer(
+    help="How far apart two distributions are, and how sure that is.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+example = typer.Typer(help="Reproduce a statement of the lectures as a table and a picture.", no_args_is_help=True)
+app.add_typer(example, name="example")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table; infinities as the string inf.")]
+Seed = Annotated[int, typer.Option(help="Seed of every random number.", min=0)]
+
+
+class Kind(StrEnum):
+    """What the rows of a file are."""
+
+    samples = "samples"
+    probabilities = "probabilities"
+
+
+@app.callback(invoke_without_command=True)
+def options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
+) -> None:
+    """Handle the options that stand before a command."""
+    if version:
+        import divkit
+
+        typer.echo(f"divkit {divkit.__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def estimate(
+    divergence: Annotated[str, typer.Argument(help="Name of the divergence, such as kl, jsd or wasserstein1.")],
+    p: Annotated[str, typer.Argument(metavar="P", help="File of the data: .csv, .tsv, .npy or .npz[:NAME].")],
+    q: Annotated[str, typer.Argument(metavar="Q", help="File of the model.")],
+    method: Annotated[str, typer.Option(help="A method of `divkit methods`, or auto.")] = "auto",
+    kind: Annotated[
+        Kind | None,
+        typer.Option(help="What a file holds. Default: samples for Wasserstein distances, else probabilities."),
+    ] = None,
+    level: Annotated[float, typer.Option(help="Confidence level of the interval.")] = 0.95,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Divergence D(P || Q) between the contents of two files."""
+    div = resolve_divergence(divergence)
+    kind = kind or (Kind.samples if isinstance(div, Wasserstein) else Kind.probabilities)
+    value = estimate_verb(_measure("P", p, kind), _measure("Q", q, kind), div, method, level=level, rng=seed)
+    if as_json:
+        _print_json({**value.to_dict(), "kind": kind.value, "P": p, "Q": q})
+    else:
+        _print_estimate(value)
+
+
+def _measure(name: str, path: str, kind: Kind) -> Measure:
+    array = read_array(path)
+    try:
+        if kind is Kind.samples:
+            _check_rows(path, array)
+            return Samples(array)
+        if array.ndim == 2 and 1 in array.shape:
+            array = array.ravel()
+        if array.ndim != 1:
+            raise InvalidInput(
+                f"a probability vector is one row or one column, the file has shape {array.shape}; "
+                f"for rows of draws use --kind samples"
+            )
+        return Discrete(array)
+    except InvalidInput as error:
+        raise InvalidInput(f"{name} ({path}): {error}") from error
+
+
+def _check_rows(path: str, array: NDArray[Any]) -> None:
+    if Path(path).suffix.lower() in (".csv", ".tsv") and array.ndim == 2 and len(array) == 1:
+        raise InvalidInput(
+            f"one line of {array.shape[1]} numbers could be one point or {array.shape[1]} points; write one point a "
+            f"line, or a .npy file of shape {array.shape} for a single point"
+        )
+
+
+def _print_estimate(value: Estimate) -> None:
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_row(value.divergence, f"{value:.12g}")
+    table.add_row("method", value.method)
+    table.add_row("bound", f"{value.bound} ({value.estimand})")
+    if value.stderr is not None:
+        table.add_row("standard error", f"{value.stderr:.3g}")
+    if value.interval is not None:
+        level = "certain" if value.level == 1 else f"level {value.level:g}"
+        table.add_row("interval", f"[{value.interval[0]:.12g}, {value.interval[1]:.12g}], {level}")
+    for key, item in value.info.items():
+        table.add_row(key.replace("_", " "), f"{item:.6g}" if isinstance(item, float) else str(item))
+    Console(soft_wrap=True, markup=False, highlight=False).print(table)
+
+
+@app.command()
+def methods(as_json: Json = False) -> None:
+    """The table of what computes what."""
+    heads = ("method", "measures", "divergences", "bound", "estimand", "needs")
+    rows = [
+        (cls.name, cls.measures, cls.divergences, cls.bound, cls.estimand, cls.requires or "-")
+        for cls in map(method_class, METHODS)
+    ]
+    if as_json:
+        _print_json([dict(zip(heads, row, strict=True)) for row in rows])
+        return
+    table = Table(*heads)
+    for row in rows:
+        table.add_row(*row)
+    Console(width=None if sys.stdout.isatty() else 140).print(table)
+
+
+@example.command("shifted-uniform")
+def shifted_uniform(
+    save: Annotated[Path, typer.Option(help="Folder for shifted_uniform.png and .csv.")] = Path(),
+    n: Annotated[int, typer.Option(help="Draws from each segment for the sampled rows.", min=1)] = 500,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Two parallel segments theta apart: KL infinite, JSD log 2, W1 = |theta|."""
+    from divkit.examples import shifted_uniform as study
+
+    rows = study.run(n=n, rng=seed)
+    fine = [study.exact(k / 50) for k in range(-50, 51)]
+    figure = study.figure([*fine, *rows])
+    save.mkdir(parents=True, exist_ok=True)
+    picture, csv = save / "shifted_uniform.png", save / "shifted_uniform.csv"
+    figure.savefig(picture, dpi=160)
+    study.write_csv(rows, csv)
+    if as_json:
+        _print_json({"example": "shifted-uniform", "rows": study.as_table(rows), "files": [str(picture), str(csv)]})
+        return
+    table = Table("theta", "source", *study.COLUMNS.values(), title="Two parallel unit segments, theta apart")
+    for row in rows:
+        values = (getattr(row, name) for name in study.COLUMNS)
+        table.add_row(
+            f"{row.theta:+.2f}", row.source, *(f"{value:.4g}" for value in values), end_section=row.source == "lecture"
+        )
+    Console(width=None if sys.stdout.isatty() else 110).print(table)
+    typer.echo(f"wrote {picture} and {csv}")
+
+
+def _print_json(payload: Any) -> None:
+    typer.echo(json.dumps(_finite(payload), indent=2))
+
+
+def _finite(item: Any) -> Any:
+    """The payload with infinities as strings, which JSON has no number for."""
+    if isinstance(item, dict):
+        return {key: _finite(value) for key, value in item.items()}
+    if isinstance(item, list | tuple):
+        return [_finite(value) for value in item]
+    return str(item) if isinstance(item, float) and not math.isfinite(item) else item
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; errors are one line on standard error and exit code 2."""
+    command = typer.main.get_command(app)
+    try:
+        code = command.main(
+            args=None if arguments is None else list(arguments), prog_name="divkit", standalone_mode=False
+        )
+    except (DivkitError, OSError) as error:
+        return _fail(str(error))
+    except Exception as error:
+        return _usage(error)
+    return code if isinstance(code, int) else 0
+
+
+def _usage(error: Exception) -> int:
+    """What the command line parser raises, told apart by name: its classes have no stable public home."""
+    kind, message = type(error).__name__, getattr(error, "format_message", None)
+    if kind == "Abort":
+        return 130
+    if message is None:
+        raise error
+    if kind == "NoArgsIsHelpError":
+        print(message())
+        return 2
+    return _fail(f"{message()} See divkit --help.")
+
+
+def _fail(message: str) -> int:
+    print(f"divkit: {' '.join(message.split())}", file=sys.stderr)
+    return 2
