@@ -6,17 +6,16 @@ import math
 
 import mpmath as mp
 import numpy as np
+import oracles
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from strategies import F, probabilities, probability_pairs, read_only
 
 import divkit
 from divkit import exact
 from divkit.catalog import DIVERGENCES, GAN, resolve_divergence
 from divkit.divergences import DerivedDivergence, FDivergence
-from strategies import F, probabilities, probability_pairs, read_only
-
-import oracles
 
 FDIVS = [name for name, div in DIVERGENCES.items() if isinstance(div, FDivergence)]
 PROPER = [name for name in FDIVS if name != "gan"]
