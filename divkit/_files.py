@@ -54,11 +54,12 @@ def _split(name: str) -> tuple[Path, str | None]:
 
 def _read_numpy(path: Path, key: str | None) -> NDArray[Any]:
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return loaded
-        with loaded:
-            return np.asarray(loaded[_member(path, list(loaded.files), key)])
+        with path.open("rb") as file:  # np.load leaves a file that it opened itself open if it is no archive
+            loaded = np.load(file, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return loaded
+            with loaded:
+                return np.asarray(loaded[_member(path, list(loaded.files), key)])
     except InvalidInput:
         raise
     except (ValueError, OSError, EOFError, BadZipFile) as error:

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from divkit import families
+from divkit._checks import check_integer
 from divkit._errors import InvalidInput
-from divkit.measures import Base, Density, Discrete, Law, Measure, Samples
+from divkit.measures import Density, Discrete, Law, Measure, Samples
 
 __all__ = ["as_measure"]
 
@@ -57,10 +58,8 @@ def as_measure(value: Any, name: str = "argument") -> Measure:
 
 
 def _from_protocol(value: Density, name: str) -> Law:
-    dim = int(value.dim)
-    if dim < 1:
-        raise InvalidInput(f"{name}.dim must be at least 1, got {dim}")
-    low, high = getattr(value, "support", (-np.inf, np.inf))
+    dim = check_integer(f"{name}.dim", value.dim, 1)
+    low, high = _box(getattr(value, "support", (-np.inf, np.inf)), dim, name)
 
     def log_density(points: _F) -> _F:
         logs = np.asarray(value.log_density(points), dtype=np.float64)
@@ -72,20 +71,33 @@ def _from_protocol(value: Density, name: str) -> Law:
         found = getattr(value, attribute, None)
         return found if callable(found) else None
 
-    base: Base = getattr(value, "base", "lebesgue")
     family = getattr(value, "family", None)
     return Law(
         dim=dim,
         log_density=log_density,
-        name=getattr(value, "name", type(value).__name__),
+        name=str(getattr(value, "name", type(value).__name__)),
         sample=optional("sample"),
-        low=np.broadcast_to(np.asarray(low, dtype=np.float64), (dim,)),
-        high=np.broadcast_to(np.asarray(high, dtype=np.float64), (dim,)),
-        base=base,
+        low=low,
+        high=high,
+        base=str(getattr(value, "base", "lebesgue")),
         cdf=optional("cdf") if dim == 1 else None,
         sf=optional("sf") if dim == 1 else None,
         quantile=optional("quantile") if dim == 1 else None,
         isf=optional("isf") if dim == 1 else None,
-        breakpoints=tuple(getattr(value, "breakpoints", ())),
+        breakpoints=tuple(float(point) for point in getattr(value, "breakpoints", ())),
         family=family if isinstance(family, families.Family) else None,
     )
+
+
+def _box(support: Any, dim: int, name: str) -> tuple[_F, _F]:
+    """(low, high), each (dim,), of a `support` attribute."""
+    try:
+        low, high = (np.broadcast_to(np.asarray(end, dtype=np.float64), (dim,)) for end in support)
+    except (TypeError, ValueError):
+        low = high = np.array([np.nan])
+    if not (low < high).all():
+        raise InvalidInput(
+            f"{name}.support must be a pair (low, high) of numbers or of arrays of shape ({dim},) with low < high, "
+            f"got {support!r}; use infinities where there is no bound, or leave it out"
+        )
+    return low, high

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from divkit.families import Family
 __all__ = ["Density", "Discrete", "Law", "Measure", "Samples"]
 
 _F = NDArray[np.float64]
-Base = Literal["lebesgue", "counting", "length"]
+Base = str
 
 
 def _frozen(array: _F) -> _F:
@@ -160,8 +160,10 @@ class Law:
         (n, Generator) to (n, d).
     low, high : ndarray, shape (d,)
         A box that contains the support; infinite where unbounded.
-    base : {"lebesgue", "counting", "length"}
-        What the density is a density of: volume, a mass on integers, or length along a curve.
+    base : str
+        What the density is per: "lebesgue" (volume), "counting" (a mass function, on integers if d = 1), "length"
+        (along a curve), "simplex" (volume of all coordinates but the last), or another name for a surface.
+        Laws with different bases are mutually singular.
     cdf, sf, quantile, isf : callable or None
         For d = 1, (n,) to (n,).
     breakpoints : tuple of float
@@ -184,6 +186,10 @@ class Law:
     breakpoints: tuple[float, ...] = ()
     family: Family | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("low", "high"):
+            object.__setattr__(self, name, np.broadcast_to(np.asarray(getattr(self, name), np.float64), (self.dim,)))
+
     def __repr__(self) -> str:
         return f"Law({self.name}, d={self.dim})"
 
@@ -193,11 +199,15 @@ class Law:
         Raises
         ------
         InvalidInput
-            If this law cannot be sampled.
+            If this law cannot be sampled, or its `sample` returns something of another shape.
         """
         if self.sample is None:
             raise InvalidInput(f"{self.name} has a log density but no sample(n, rng); give it one")
         draws: Any = np.asarray(self.sample(n, rng), dtype=np.float64)
+        if draws.shape != (n, self.dim) and not (self.dim == 1 and draws.shape == (n,)):
+            raise InvalidInput(
+                f"sample({n}, rng) of {self.name} must return shape ({n}, {self.dim}), it returned {draws.shape}"
+            )
         return np.asarray(draws.reshape(n, self.dim))
 
 

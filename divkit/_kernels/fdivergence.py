@@ -5,7 +5,7 @@ and so on: all parts are small where p is near q, so nothing cancels, and each t
 are centred (f(u) - f(1) - f'(1)(u - 1); the correction sums to 0 over probability vectors).
 
 The terms are branch-free selects, which the compiler turns into vector code. They hold for values that are 0 or
-at least `_TINY`; a block that contains smaller ones is redone with the library logarithm.
+at least `_TINY`; a block that contains smaller ones is lifted by a power of two first.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ __all__ = ["KINDS", "sum_rows"]
 
 _BLOCK = 1024  # two blocks of float64 stay in the first-level cache while they are audited and then summed
 _TINY = 2.0**-960
+_LIFT, _LOWER = 2.0**600, 2.0**-600  # 2^600 * 5e-324 is above _TINY
 _LOG2_HIGH = 0.6931471803691238  # log 2 split so that exponent * _LOG2_HIGH is exact
 _LOG2_LOW = 1.9082149292705877e-10
 _MANTISSA = np.int64(0x000FFFFFFFFFFFFF)
@@ -46,7 +47,7 @@ _E4 = 0.015151503650672655
 _E5 = 0.010989393276522545
 _E6 = 0.008325639392125161
 _E7 = 0.006630910967922032
-_E8 = 0.004567499278575788
+_E8 = 0.004567499278575789
 _E9 = 0.0070250724812122665
 
 # error_model: x/0 is inf, not an exception. "contract" allows fused multiply-add inside a term; only the block sums
@@ -113,15 +114,6 @@ def _kl_term(p, q):
 
 
 @njit(**_TERM)
-def _kl_term_tiny(p, q):
-    if p == 0.0:
-        return q
-    if q == 0.0:
-        return math.inf
-    return p * (math.log(p) - math.log(q)) - (p - q)
-
-
-@njit(**_TERM)
 def _jeffreys_term(p, q):
     near = (p <= 2.0 * q) & (q <= 2.0 * p)
     s, exponent = _reduced(p, q, near)
@@ -130,15 +122,6 @@ def _jeffreys_term(p, q):
     value = (p - q) * log_ratio
     value = math.inf if (p == 0.0) | (q == 0.0) else value
     return 0.0 if p == q else value
-
-
-@njit(**_TERM)
-def _jeffreys_term_tiny(p, q):
-    if p == q:
-        return 0.0
-    if p == 0.0 or q == 0.0:
-        return math.inf
-    return (p - q) * (math.log(p) - math.log(q))
 
 
 @njit(**_TERM)
@@ -159,21 +142,18 @@ def _jsd_term(p, q):
 
 
 @njit(**_TERM)
-def _jsd_term_tiny(p, q):
-    total = p + q
-    value = 0.0
-    if p > 0.0:
-        value += 0.5 * p * math.log(p / total * 2.0)
-    if q > 0.0:
-        value += 0.5 * q * math.log(q / total * 2.0)
-    return max(value, 0.0)
-
-
-@njit(**_TERM)
 def _chi2_term(p, q):
     d = p - q
     value = d * (d / q)
     return 0.0 if d == 0.0 else value
+
+
+@njit(**_TERM)
+def _chi2_term_tiny(p, q):
+    """The same where d/q may overflow although d (d/q) does not."""
+    d = p - q
+    root = d / math.sqrt(q)
+    return 0.0 if d == 0.0 else root * root
 
 
 @njit(**_TERM)
@@ -209,12 +189,12 @@ KINDS = {
     for k, name in enumerate(("kl", "jeffreys", "jsd", "chi2", "squared_hellinger", "total_variation"))
 }
 _TERMS = {
-    1: (_kl_term, _kl_term_tiny),
-    2: (_jeffreys_term, _jeffreys_term_tiny),
-    3: (_jsd_term, _jsd_term_tiny),
-    4: (_chi2_term, _chi2_term),
-    5: (_squared_hellinger_term, _squared_hellinger_term),
-    6: (_total_variation_term, _total_variation_term),
+    1: _kl_term,
+    2: _jeffreys_term,
+    3: _jsd_term,
+    4: _chi2_term,
+    5: _squared_hellinger_term,
+    6: _total_variation_term,
 }
 
 
@@ -228,14 +208,17 @@ def _term_tiny(kind, p, q):
 
 @overload(_term, jit_options=_TERM)
 def _select_term(kind, p, q):
-    chosen = _TERMS[len(kind)][0]
+    chosen = _TERMS[len(kind)]
     return lambda kind, p, q: chosen(p, q)
 
 
 @overload(_term_tiny, jit_options=_TERM)
 def _select_term_tiny(kind, p, q):
-    chosen = _TERMS[len(kind)][1]
-    return lambda kind, p, q: chosen(p, q)
+    chosen = _TERMS[len(kind)]
+    if chosen is _chi2_term:
+        return lambda kind, p, q: _chi2_term_tiny(p, q)
+    # All terms are homogeneous of degree 1: multiplied by a power of two, the smallest numbers are like others.
+    return lambda kind, p, q: chosen(p * _LIFT, q * _LIFT) * _LOWER
 
 
 @njit(**_SUM)

@@ -80,13 +80,11 @@ def run(thetas: Iterable[float] = _THETAS, *, n: int = 500, rng: int | np.random
     Raises
     ------
     InvalidInput
-        If a theta is not finite or n < 1.
+        If a theta is no finite number or n < 1.
     """
     n, generator = check_integer("n", n, 1), check_rng(rng)
     rows: list[Row] = []
     for theta in thetas:
-        if not math.isfinite(theta):
-            raise InvalidInput(f"thetas must be finite, got {theta!r}")
         rows += [exact(theta), _sampled(theta, n, generator), lecture(theta)]
     return rows
 
@@ -137,7 +135,7 @@ def figure(rows: Sequence[Row]) -> Figure:
     Parameters
     ----------
     rows : sequence of Row
-        As `run` returns them.
+        As `run` returns them, with at least one whose source is "exact"; rows of the lectures are not drawn.
 
     Returns
     -------
@@ -145,9 +143,13 @@ def figure(rows: Sequence[Row]) -> Figure:
 
     Raises
     ------
+    InvalidInput
+        If there is no exact row.
     MissingDependency
         Without matplotlib.
     """
+    if not any(row.source == "exact" for row in rows):
+        raise InvalidInput("rows must have at least one exact row, as run(thetas) returns; got none")
     Figure_ = require("matplotlib.figure", "plot").Figure
     canvas: Figure = Figure_(figsize=(9, 4.4), layout="constrained")
     left, right = canvas.subplots(1, 2)
@@ -171,7 +173,8 @@ def _draw_transport(axes: Axes, rows: Sequence[Row]) -> None:
     exact = sorted((row.theta, row.wasserstein1) for row in rows if row.source == "exact")
     sampled = [(row.theta, row.wasserstein1) for row in rows if row.source == "samples"]
     axes.plot(*zip(*exact, strict=True), color="#0b5fa5", linewidth=2.5, label="exact: $|\\theta|$")
-    axes.plot(*zip(*sampled, strict=True), "o", color="#d1495b", markersize=7, label="from samples")
+    if sampled:
+        axes.plot(*zip(*sampled, strict=True), "o", color="#d1495b", markersize=7, label="from samples")
     _style(axes, "W1 tells near from far", "W1 (units of $x$)")
     axes.set_ylim(bottom=-0.03)
     axes.legend(fontsize=13, frameon=False, loc="upper center")

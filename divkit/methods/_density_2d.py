@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from divkit._errors import InvalidInput, NotConverged
 from divkit.divergences import FDivergence
 from divkit.measures import Law
-from divkit.methods._adaptive import Panels, error_estimate, integrate, kronrod
+from divkit.methods._adaptive import Panels, integrate, kronrod
 from divkit.methods._chart import Infinite
 from divkit.methods._log_integrand import ROUNDING, LogIntegrand
 from divkit.methods._plane import Plane, plane_of
@@ -241,13 +241,9 @@ class _Strips:
 
     def add(self, low: _F, high: _F, weighted: _F) -> None:
         """Append strips from their weighted inner integrals (6, n, 21)."""
-        rule = kronrod(21)
-        values = weighted.sum(axis=2)
-        difference = np.abs((weighted * (1 - rule.gauss / rule.weights)).sum(axis=2))
-        spread = np.abs(weighted - values[..., None] * rule.weights / 2).sum(axis=2)
         self.low, self.high = np.concatenate([self.low, low]), np.concatenate([self.high, high])
-        self.values = np.concatenate([self.values, values], axis=1)
-        self.errors = np.concatenate([self.errors, error_estimate(difference, spread)], axis=1)
+        self.values = np.concatenate([self.values, weighted.sum(axis=2)], axis=1)
+        self.errors = np.concatenate([self.errors, kronrod(21).errors(weighted)], axis=1)
 
 
 def _iterated(

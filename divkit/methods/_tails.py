@@ -104,7 +104,7 @@ def reach(chart: Chart, branch: int, s: _F, logs: _F, reference: _F, inward: boo
 
 
 def _overflown(logs: _F, matters: NDArray[np.bool_]) -> int:
-    """Where a log density overflows to -inf while the first integrand still matters, as (1e155)^2 does; 0 if nowhere."""
+    """Where a log density overflows to -inf while the first integrand still matters; 0 if nowhere."""
     with np.errstate(invalid="ignore"):
         falls = matters[:-1] & (logs[0, 1:] == -np.inf) & (logs[1:, :-1].min(axis=0) < _LAST_LOG)
     at = np.flatnonzero(falls)

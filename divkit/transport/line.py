@@ -25,10 +25,10 @@ _LEVELS: Final = 1e-15  # relative to the range of the points: rounding of the d
 
 @dataclass(frozen=True)
 class Line(Method):
-    """Two sorts and one pass for points; quadrature of quantile or distribution functions for laws."""
+    """Two sorts and one pass over the points."""
 
     name: ClassVar[str] = "line"
-    measures: ClassVar[str] = "1-D points (Samples, Discrete) or laws"
+    measures: ClassVar[str] = "two point sets on the line (Samples, or Discrete with points)"
     divergences: ClassVar[str] = "W_p, 1 <= p <= inf"
     bound: ClassVar[Bound] = "exact"
     estimand: ClassVar[Estimand] = "given"
@@ -42,23 +42,17 @@ class Line(Method):
         if P.dim != 1 or Q.dim != 1:
             return f"the dimensions are {P.dim} and {Q.dim}, not 1"
         if isinstance(P, Law) and isinstance(Q, Law):
-            return self._quadrature().refusal(div, P, Q)
+            return "it takes points; for two laws there are closed_form and quadrature"
         if isinstance(P, Law) or isinstance(Q, Law):
-            return "it compares points with points or laws with laws; draw Samples from the law"
+            return "it compares points with points; draw Samples from the law"
         return None
-
-    @staticmethod
-    def _quadrature() -> Method:
-        from divkit.methods.quadrature import Quadrature
-
-        return Quadrature()
 
     def estimate(self, div: Divergence, P: Measure, Q: Measure, *, level: float, rng: np.random.Generator) -> Estimate:
         """See `Method.estimate`."""
         self.demand(div, P, Q)
         assert isinstance(div, Wasserstein)  # by the demand above
-        if isinstance(P, Law) or isinstance(Q, Law):
-            return self._quadrature().estimate(div, P, Q, level=level, rng=rng)
+        assert not isinstance(P, Law)
+        assert not isinstance(Q, Law)
         (x, a), (y, b) = point_masses(P), point_masses(Q)
         return line_estimate(x[:, 0], y[:, 0], a, b, div.p)
 

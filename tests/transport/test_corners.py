@@ -38,7 +38,7 @@ def test_divkit_finds_the_known_value(corner):
 
 @pytest.mark.parametrize("corner", _VOID, ids=_name)
 def test_divkit_refuses_what_has_no_answer(corner):
-    with pytest.raises(InvalidInput, match=r"must hold finite numbers|must be non-negative|every plan uses forbidden pairs"):
+    with pytest.raises(InvalidInput, match=r"must hold finite|must be non-negative|uses forbidden pairs"):
         corner.value()
 
 
