@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,11 @@ from divkit._threads import parallel_map, workers
 __all__ = ["distance", "wasserstein"]
 
 _F = NDArray[np.float64]
-_PARALLEL = 1 << 16  # points below which a second thread costs more than it brings
+_PARALLEL = 1 << 20  # points below which a second thread costs more than it brings
 _PACKED, _LARGEST_PACKED = 2048, 1 << 32  # sizes for which packed keys beat an index sort, and fit 32-bit indices
 _CELLS = 2.0**31 - 1
 _RUNS = 64
+_KEPT = 1 << 19  # points whose sorted copies stay allocated, 4 MiB a thread
 _LARGE, _SHRINK = 1e285, 2.0**64  # points beyond _LARGE are shrunk, or sums of their differences might overflow
 _MASS_ROUNDING = 1e-13  # pieces of mass below this are rounding when p = inf asks for the largest gap
 
@@ -114,7 +116,7 @@ def _row(x: _F, y: _F, a: _F | None, b: _F | None, p: float) -> tuple[float, flo
     threads = workers() if x.size + y.size >= _PARALLEL else 1
     given = x, y
     if a is None and b is None:
-        x, y = parallel_map(_sorted, given, threads) if threads > 1 else (_sorted(x), _sorted(y))
+        x, y = _sorted_pair(x, y, threads)
     else:
         check_finite("x", x)
         check_finite("y", y)
@@ -128,6 +130,35 @@ def _row(x: _F, y: _F, a: _F | None, b: _F | None, p: float) -> tuple[float, flo
         return _merged(x, y, a, b, p, high - low), high - low
     span = high / _SHRINK - low / _SHRINK
     return _SHRINK * _merged(x / _SHRINK, y / _SHRINK, a, b, p, span), _SHRINK * span
+
+
+class _Scratch(threading.local):
+    """Memory for the sorted copies of moderate samples, kept for each thread: fresh pages cost as much as sorting."""
+
+    def __init__(self) -> None:
+        self.memory = np.empty(0)
+
+    def take(self, size: int) -> _F:
+        if self.memory.size < size:
+            self.memory = np.empty(size)
+        return self.memory[:size]
+
+
+_scratch = _Scratch()
+
+
+def _sorted_pair(x: _F, y: _F, threads: int) -> tuple[_F, _F]:
+    """Sorted copies of both, to be used up before the next call on this thread."""
+    size = x.size + y.size
+    if size > _KEPT:
+        a, b = parallel_map(_sorted, (x, y), threads)
+        return a, b
+    memory = _scratch.take(size)
+    a, b = memory[: x.size], memory[x.size :]
+    a[:], b[:] = x, y
+    a.sort()
+    b.sort()
+    return a, b
 
 
 def _sorted(rows: _F) -> _F:

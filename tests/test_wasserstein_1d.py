@@ -200,7 +200,7 @@ def test_rows_survive_the_largest_floats() -> None:
 def test_large_samples_do_not_depend_on_threads(
     threads: str, monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator
 ) -> None:
-    x, y = rng.standard_normal((2, 100_000))
+    x, y = rng.standard_normal((2, 600_000))  # more than the size from which threads are used
     monkeypatch.setenv("DIVKIT_NUM_THREADS", threads)
     assert w(x, y) == float(np.abs(np.sort(x) - np.sort(y)).mean())
 
