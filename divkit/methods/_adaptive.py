@@ -14,35 +14,16 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Integral", "Panels", "Rule", "integrate", "kronrod"]
+__all__ = ["NODES", "Integral", "Panels", "Rule", "integrate", "kronrod"]
 
 _F = NDArray[np.float64]
 _I = NDArray[np.intp]
+_NEXT_TO_END: Final = 1 - 1e-6  # not the end itself, where a jump may lie
 _TAIL_WEIGHT: Final = 0.1  # the coefficients decay more slowly than the difference of the rules
+NODES: Final = 23  # of the rule: 21 of Kronrod's and two for the error estimate
 _MAX_DEPTH: Final = 56  # halvings after which a panel is a few units in the last place wide
 
-# Kronrod nodes and weights of (7, 15) and (10, 21) on [0, 1], descending, and the embedded Gauss weights:
-# Piessens et al., QUADPACK (1983), routines QK15 and QK21.
-_NODES_15 = (
-    0.991455371120812639206854697526329,
-    0.949107912342758524526189684047851,
-    0.864864423359769072789712788640926,
-    0.741531185599394439863864773280788,
-    0.586087235467691130294144691693013,
-    0.405845151377397166906606412076961,
-    0.207784955007898467600689403773245,
-    0.0,
-)
-_KRONROD_15 = (
-    0.022935322010529224963732008058970,
-    0.063092092629978553290700663189204,
-    0.104790010322250183839876322541518,
-    0.140653259715525918745189590510238,
-    0.169004726639267902826583426598550,
-    0.190350578064785409913256402421014,
-    0.204432940075298892414161999234649,
-    0.209482141084727828012999174891714,
-)
+# Kronrod nodes and weights of (10, 21) on [0, 1], descending: Piessens et al., QUADPACK (1983), routine QK21.
 _NODES_21 = (
     0.995657163025808080735527280689003,
     0.973906528517171720077964012084452,
@@ -73,43 +54,59 @@ _KRONROD_21 = (
 
 @dataclass(frozen=True)
 class Rule:
-    """Nodes on [-1, 1], Kronrod weights and embedded Gauss weights (0 at the added nodes), each (k,).
+    """A Gauss-Kronrod rule on [-1, 1] with two nodes more, next to the ends, that only serve the error estimate.
 
-    Integrals of an integrand times a column of tail (k, 4) are the last Legendre coefficients that the nodes
-    determine well.
+    Parameters
+    ----------
+    nodes, weights : ndarray, shape (k,)
+        Increasing nodes and the Kronrod weights, 0 at the two nodes next to the ends.
+    difference : ndarray, shape (k,)
+        Kronrod minus Gauss weights.
+    tail : ndarray, shape (k, 4)
+        Times an integrand: the last Legendre coefficients that the nodes determine well.
+    ends : ndarray, shape (k, 2)
+        Times an integrand: its values next to the ends minus what the other nodes extrapolate to.
     """
 
     nodes: _F
     weights: _F
-    gauss: _F
+    difference: _F
     tail: _F
+    ends: _F
 
-    def errors(self, weighted: _F) -> _F:
-        """Error of the rule from the integrand times the weights, (..., k) to (...).
+    def errors(self, f: _F) -> _F:
+        """Error of the rule for values of an integrand at the nodes, (..., k) to (...).
 
-        QUADPACK's heuristic of the difference between the Kronrod and the Gauss rule, with two safeguards because
-        these errors are added up into a certificate: a factor 4, and the Legendre coefficients. The difference
-        vanishes by accident for some positions of a kink inside the panel; the coefficients do not, all four.
+        QUADPACK's heuristic with a factor 4 and two safeguards, because these errors are added up into a
+        certificate: the difference of the two rules vanishes by accident for some positions of a kink, Legendre
+        coefficients do not, all four; and no rule sees a kink between its outermost node and the end.
         """
-        difference = np.abs(weighted @ (1 - self.gauss / self.weights))
-        difference = np.maximum(difference, _TAIL_WEIGHT * np.abs(weighted @ self.tail).max(axis=-1))
-        spread = np.abs(weighted - weighted.sum(axis=-1)[..., None] * self.weights / 2).sum(axis=-1)
+        difference = np.maximum(np.abs(f @ self.difference), _TAIL_WEIGHT * np.abs(f @ self.tail).max(axis=-1))
+        spread = np.abs(f - (f @ self.weights)[..., None] / 2) @ self.weights
         with np.errstate(all="ignore"):
             scaled = spread * np.minimum(1.0, 4 * (200 * difference / spread) ** 1.5)
-        return np.where((spread > 0) & (difference > 0), scaled, difference)
+        hidden = (1 + self.nodes[1]) * np.abs(f @ self.ends).sum(axis=-1)
+        return np.asarray(np.where((spread > 0) & (difference > 0), scaled, difference) + hidden)
 
 
 @cache
-def kronrod(order: int) -> Rule:
-    """The Gauss-Kronrod rule with 15 or 21 nodes."""
-    half, half_weights = (_NODES_15, _KRONROD_15) if order == 15 else (_NODES_21, _KRONROD_21)
-    nodes = np.array([-t for t in half] + list(half[-2::-1]))
-    weights = np.array(list(half_weights) + list(half_weights[-2::-1]))
-    gauss = np.zeros(order)
-    gauss[1::2] = np.polynomial.legendre.leggauss(order // 2)[1]
-    degrees = np.arange(order - 9, order - 5)
-    legendre = np.polynomial.legendre.legvander(nodes, int(degrees[-1]))[:, degrees]  # (k, 4)
-    return Rule(nodes, weights, gauss, legendre * (2 * degrees + 1) / 2)
+def kronrod() -> Rule:
+    """The rule with 21 Kronrod nodes, the 10 Gauss nodes among them."""
+    inner = np.array([-t for t in _NODES_21] + list(_NODES_21[-2::-1]))
+    weights, gauss = np.zeros(23), np.zeros(23)
+    weights[1:-1] = list(_KRONROD_21) + list(_KRONROD_21[-2::-1])
+    gauss[2:-1:2] = np.polynomial.legendre.leggauss(10)[1]
+    nodes = np.concatenate([[-_NEXT_TO_END], inner, [_NEXT_TO_END]])
+    degrees = np.arange(12, 16)
+    tail = np.polynomial.legendre.legvander(nodes, 15)[:, degrees] * (2 * degrees + 1) / 2 * weights[:, None]
+    ends = np.zeros((23, 2))
+    gaps = inner[:, None] - inner + np.eye(21)
+    for column, end in enumerate((0, 22)):
+        others = nodes[end] - inner + np.zeros((21, 21))
+        np.fill_diagonal(others, 1.0)
+        ends[1:-1, column] = -np.prod(others / gaps, axis=1)  # Lagrange polynomials at the end
+        ends[end, column] = 1.0
+    return Rule(nodes, weights, weights - gauss, tail, ends)
 
 
 @dataclass(frozen=True)
@@ -214,12 +211,12 @@ def integrate(
         Where to give up.
     """
     values, errors, noise = _rule_sums(integrands, panels)
-    evaluations = 21 * len(panels)
+    evaluations = NODES * len(panels)
     while True:
         bound = np.maximum(allowed(values.sum(axis=1)), 1e-300)[:controlled, None]
         fair = errors[:controlled] / bound  # (c, n)
         # An error below the noise of abscissae and integrands, or the rounding of the sum, cannot be improved.
-        floor = noise[:controlled] + 4e-16 * values[:controlled] + values[controlled : 2 * controlled]
+        floor = 3 * (noise[:controlled] + values[controlled : 2 * controlled]) + 4e-16 * values[:controlled]
         fair = np.where(errors[:controlled] <= floor, 0.0, fair)
         worst = np.max(fair, axis=0, initial=0.0)  # (n,)
         stuck = (panels.depth >= max_depth) & (worst * len(panels) > 1)
@@ -230,7 +227,7 @@ def integrate(
             return Integral(panels, values, errors, noise, stuck, evaluations, False)
         new = panels.take(split).halves()
         more = _rule_sums(integrands, new)
-        evaluations += 21 * len(new)
+        evaluations += NODES * len(new)
         panels = panels.take(~split).joined(new)
         values, errors, noise = (
             np.concatenate([old[:, ~split], add], axis=1)
@@ -249,15 +246,13 @@ def _to_split(worst: _F) -> NDArray[np.bool_]:
 
 def _rule_sums(integrands: Integrands, panels: Panels) -> tuple[_F, _F, _F]:
     """(values, errors, noise), each (m, n), of the 21-point rule on every panel."""
-    rule = kronrod(21)
+    rule = kronrod()
     half = panels.high / 2 - panels.low / 2  # (n,)
-    s = (panels.low / 2 + panels.high / 2)[:, None] + half[:, None] * rule.nodes  # (n, 21)
-    logs, rounding = integrands(np.repeat(panels.which, 21), s.ravel())
+    s = (panels.low / 2 + panels.high / 2)[:, None] + half[:, None] * rule.nodes  # (n, k)
+    logs, rounding = integrands(np.repeat(panels.which, NODES), s.ravel())
     with np.errstate(over="ignore", under="ignore", divide="ignore"):
-        f = np.exp(logs.reshape(len(logs), *s.shape) + np.log(half)[:, None])  # (m, n, 21)
-        weighted = f * rule.weights
-        values = weighted.sum(axis=2)  # (m, n)
-        errors = rule.errors(weighted)
+        f = np.exp(logs.reshape(len(logs), *s.shape) + np.log(half)[:, None])  # (m, n, k)
+        values, errors = f @ rule.weights, rule.errors(f)  # (m, n) each
         variation = np.abs(np.diff(f, axis=2)).sum(axis=2)  # (m, n)
         noise = variation * (rounding.reshape(s.shape).max(axis=1) / 2 / half)
     return values, errors, noise

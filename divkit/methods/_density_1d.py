@@ -141,7 +141,7 @@ def _outcome(div: FDivergence, found: Integral, rest: float, doubt: float, rtol:
         "masses": (float(found.totals[1]), float(found.totals[2])),
     }
     goal = rtol * max(abs(value), total)
-    if not math.isfinite(error) or quadrature > max(goal, 2 * rounding):
+    if not math.isfinite(error) or quadrature > max(goal, 6 * rounding):
         raise NotConverged(
             f"quadrature of {div.name} reached {value:.12g} with error {error:.2g} on {len(found.panels)} panels, "
             f"not rtol={rtol:g}; raise max_panels or rtol, or tell the law's breakpoints",

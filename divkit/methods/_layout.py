@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from divkit._errors import NotConverged
-from divkit.methods._adaptive import Integral, Panels, integrate
+from divkit.methods._adaptive import NODES, Integral, Panels, integrate
 from divkit.methods._chart import Chart, Infinite, Pole, Problem
 from divkit.methods._tails import extension_doubt, reach, scan, trusted, underflow_message, underflown
 
@@ -81,12 +81,20 @@ def integral(
 
 
 def _uncrowded(mesh: _F, anchors: _F) -> _F:
-    """The mesh without points so close to an anchor that no branch resolves what lies between them."""
+    """The mesh without points that a branch towards an anchor covers better.
+
+    Those so close to it that floats do not resolve what lies between, and those behind which cells of constant ratio
+    begin only later.
+    """
     for anchor in anchors:
         radius = 2.0**-28 * abs(anchor) if anchor else 1e-295
         crowded = np.abs(mesh - anchor) < radius
         if anchor == 0 or crowded.sum() < len(mesh) / 2:  # else the law itself lives on this scale
             mesh = mesh[~crowded]
+        for sign in (-1.0, 1.0):
+            distance = np.sort(sign * (mesh - anchor)[sign * (mesh - anchor) > 0])
+            leading = distance[:-1][np.minimum.accumulate(distance[1:] > 4 * distance[:-1])]
+            mesh = mesh[~np.isin(sign * (mesh - anchor), leading)]
     return mesh
 
 
@@ -108,14 +116,14 @@ def _checked(chart: Chart) -> Callable[[NDArray[np.intp], _F], tuple[_F, _F]]:
 def _report(chart: Chart, which: NDArray[np.intp], s: _F, bad: NDArray[np.bool_]) -> None:
     """Raise `Infinite` where neighbouring nodes are infinite, `Pole` for a lone one."""
     h, _, x = chart.raw(which, s)
-    rows = bad.reshape(-1, 21)
+    rows = bad.reshape(-1, NODES)
     runs = rows & (np.roll(rows, 1, axis=1) | np.roll(rows, -1, axis=1))
     if runs.any():
         panel = int(np.flatnonzero(runs.any(axis=1))[0])
-        near = h.reshape(len(h), -1, 21)[:, panel]
-        if any(underflown(near[:, i], near[:, j]) for i in range(21) for j in (i - 1, i + 1) if 0 <= j < 21):
+        near = h.reshape(len(h), -1, NODES)[:, panel]
+        if any(underflown(near[:, i], near[:, j]) for i in range(NODES) for j in (i - 1, i + 1) if 0 <= j < NODES):
             raise NotConverged(underflow_message(chart))
-        raise Infinite(f"around x = {x.reshape(-1, 21)[panel][runs[panel]][0]:g}")
+        raise Infinite(f"around x = {x.reshape(-1, NODES)[panel][runs[panel]][0]:g}")
     raise Pole(float(x[bad][0]))
 
 

@@ -179,7 +179,7 @@ def _settled(
 ) -> tuple[float, float, dict[str, Any]]:
     """The p-th root of an integral in units^p and of its error bar, if the error is small or rounding."""
     rounding += 50 * _EPS * total
-    if not math.isfinite(total) or quadrature > max(rtol * total, 2 * rounding):
+    if not math.isfinite(total) or quadrature > max(rtol * total, 6 * rounding):
         raise NotConverged(
             f"quadrature of W_{p:g} stopped with relative error {quadrature / max(total, 1e-300):.2g} on "
             f"{info['panels']} panels, not rtol={rtol:g}; raise max_panels or rtol",
