@@ -119,7 +119,8 @@ class Chart:
         self.offset.append(0.0)
         self.inner.append(inward)
         slope, doubt = self._slopes(branch, pairs)
-        self.slope_low.append(slope if inward else self._zero)
+        # Essential singularities such as exp(-1/x) are no power laws; there is nothing to correct rounding with.
+        self.slope_low.append(np.where(doubt < 0.5, slope, 0.0) if inward else self._zero)
         self.slope_high.append(self._zero if inward else slope)
         self.doubt_low.append(doubt if inward else self._zero)
         self.doubt_high.append(self._zero if inward else doubt)

@@ -105,8 +105,8 @@ def reach(chart: Chart, branch: int, s: _F, logs: _F, reference: _F, inward: boo
 
 def _overflown(logs: _F, matters: NDArray[np.bool_]) -> int:
     """Where a log density overflows to -inf while the first integrand still matters; 0 if nowhere."""
-    with np.errstate(invalid="ignore"):
-        falls = matters[:-1] & (logs[0, 1:] == -np.inf) & (logs[1:, :-1].min(axis=0) < _LAST_LOG)
+    lowest = np.where(np.isfinite(logs[1:, :-1]), logs[1:, :-1], 0.0).min(axis=0)  # a density that is 0 overflows not
+    falls = matters[:-1] & (logs[0, 1:] == -np.inf) & (lowest < _LAST_LOG)
     at = np.flatnonzero(falls)
     return int(at[0]) + 1 if len(at) else 0
 
@@ -119,6 +119,8 @@ def _is_power_law(chart: Chart, branch: int, inward: bool) -> bool:
 def _extrapolate(chart: Chart, branch: int, s: _F, logs: _F, inward: bool) -> None:
     """Add what lies beyond the last point that rounding leaves meaningful, as a power law through it."""
     if len(s) < 17:
+        if s[-1] != (chart.low if inward else chart.high)[branch]:
+            raise NotConverged(underflow_message(chart))
         raise NotConverged(
             f"{chart.problem.subject}: rounding hides how the integrand ends {chart.place(branch, inward)}"
         )

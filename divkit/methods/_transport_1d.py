@@ -130,8 +130,11 @@ def _quantile_gaps(P: Law, Q: Law, p: float, rtol: float, max_panels: int) -> tu
     """W_p from quantiles, in log t towards 0 and log (1 - t) towards 1."""
     pairs = [inverse(law, checked=True) for law in (P, Q)]
     middle = np.linspace(0.02, 0.5, 25)
-    sizes = np.concatenate([np.abs(pairs[0][side](middle) - pairs[1][side](middle)) for side in (0, 1)])
+    points = np.stack([np.concatenate([pair[side](middle) for side in (0, 1)]) for pair in pairs])  # (2, k)
+    sizes = np.abs(points[0] - points[1])
     unit = float(np.max(sizes, where=np.isfinite(sizes), initial=0.0)) or 1.0
+    # Quotients by a unit far below the points, which only rounding leaves, would overflow.
+    unit = max(unit, 1e-280 * float(np.max(np.abs(points), where=np.isfinite(points), initial=0.0)))
 
     def logs(which: _I, t: _F) -> _F:
         lower = which == 1
