@@ -180,6 +180,19 @@ def test_power_tails_beyond_the_range_of_floats_are_continued() -> None:
     assert value.info["gap"] < 1e-9
 
 
+def test_an_essential_singularity_away_from_zero_is_no_power_law() -> None:
+    # exp(-1/(x + 10)) at -10. With y = 1/(x + 10) these are gamma laws of rates 1 and b: KL = a (b - 1 - log b).
+    value = quadrature(st.invgamma(3, loc=-10), st.invgamma(3, loc=-10, scale=1.3), "kl")
+    assert within(value, 3 * (0.3 - math.log(1.3)))
+
+
+def test_a_support_that_ends_before_its_law_says_is_noticed() -> None:
+    # s (1 - E) with E exponential, s = 1 and 1.3; scipy.stats reports the whole line as support.
+    P, Q = st.pearson3(-2), st.pearson3(-2, scale=1.3)
+    assert within(quadrature(P, Q, "kl"), math.log(1.3))
+    assert quadrature(Q, P, "kl") == math.inf
+
+
 def test_an_interior_pole_is_found() -> None:
     # With p = x^(a-1) e^-x / (2 Gamma(a)) against the Laplace law, E_Q u^2 = Gamma(2a - 1) / Gamma(a)^2.
     a = 0.6
