@@ -34,7 +34,7 @@ def adapt(value: td.Distribution, name: str) -> Measure:
     if isinstance(family, families.Categorical):
         return Discrete(family.probs, np.arange(len(family.probs), dtype=np.float64))
     low, high = _box(law, d)
-    kind = _placeholder(law, ours)
+    kind = _any_parameter(law, ours)
     return Law(
         dim=d,
         name=f"torch.distributions.{type(value).__name__}" if ours else type(value).__name__,
@@ -172,7 +172,7 @@ def _breakpoints(law: Any, low: _F, high: _F) -> tuple[float, ...]:
     return (float(law.loc),) if isinstance(law, td.Laplace) else ()
 
 
-def _placeholder(law: td.Distribution, ours: bool) -> torch.Tensor:
+def _any_parameter(law: td.Distribution, ours: bool) -> torch.Tensor:
     """A tensor of the type and device in which the law is evaluated; foreign classes keep theirs."""
     if ours:
         return torch.zeros((), dtype=torch.float64)

@@ -54,7 +54,7 @@ _FUSED = {
 }
 _CHUNK = 1 << 18  # entries a task; fixed, so that results do not depend on the number of threads
 _PARALLEL = 1 << 20  # entries below which threads cost more than they bring
-_NORMALISED = 1e-12  # sums this near 1 change no divergence by more than 1e-12 relative: see fdivergence
+_NORMALISED = 1e-12  # vectors whose sums are farther from 1 are rescaled: see fdivergence
 
 
 def fdivergence(
@@ -86,7 +86,8 @@ def fdivergence(
     Notes
     -----
     A built-in divergence costs one pass over p and q and no temporaries; a user's generator is evaluated in
-    blocks. A sum off by d changes D(P || Q) by a relative O(d), so vectors off by more than 1e-12 are rescaled
+    blocks. The value is the sum of the centred generator over the vectors as given: a defect d of the sums
+    enters it relatively to first order and absolutely as d^2/2. Vectors off by more than 1e-12 are rescaled
     in a second pass.
 
     Examples

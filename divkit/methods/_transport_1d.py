@@ -134,7 +134,8 @@ def _quantile_gaps(P: Law, Q: Law, p: float, rtol: float, max_panels: int) -> tu
     sizes = np.abs(points[0] - points[1])
     unit = float(np.max(sizes, where=np.isfinite(sizes), initial=0.0)) or 1.0
     # Quotients by a unit far below the points, which only rounding leaves, would overflow.
-    unit = max(unit, 1e-280 * float(np.max(np.abs(points), where=np.isfinite(points), initial=0.0)))
+    size = float(np.max(np.abs(points), where=np.isfinite(points), initial=0.0))
+    unit = max(unit, 1e-280 * size)
 
     def logs(which: _I, t: _F) -> _F:
         lower = which == 1
@@ -161,7 +162,11 @@ def _quantile_gaps(P: Law, Q: Law, p: float, rtol: float, max_panels: int) -> tu
     total, rounding = float(found.totals[0]) + chart.rest, float(found.totals[1] + found.noise[0].sum())
     quadrature = float(found.errors[0].sum()) + extension_doubt(chart, found.panels, found.values)
     info = {"evaluations": found.evaluations, "panels": len(found.panels)}
-    return _settled(total, quadrature, rounding, p, unit, rtol, info)
+    value, error, facts = _settled(total, quadrature, rounding, p, unit, rtol, info)
+    if value <= 64 * _EPS * size:  # the quantiles agree to their rounding, whose effect is no longer linear
+        error = max(error, 4 * _EPS * size)  # Minkowski: W_p moves by at most the norm of what moves the quantiles
+        facts = {**facts, "gap": error, "limited_by": "rounding"}
+    return value, error, facts
 
 
 def _deepest(pairs: list[Inverse], side: int) -> float:

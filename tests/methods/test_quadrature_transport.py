@@ -153,3 +153,9 @@ def test_a_quantile_function_that_is_not_finite_is_reported() -> None:
 
     with pytest.raises(NotConverged, match=r"a quantile function of Holes or scipy\.stats\.norm is not finite"):
         w(Holes(), st.norm(), 2)
+
+
+@pytest.mark.parametrize("shift", [1e-300, 1e-100, 1e-20])
+def test_a_shift_that_rounding_swallows_stays_inside_the_interval(shift: float) -> None:
+    value = estimate(st.norm(0, 1), st.norm(shift, 1), Wasserstein(2.0), "quadrature")
+    assert abs(value - shift) <= value.info["gap"] <= 1e-14
