@@ -6,39 +6,23 @@ exit code says whether any block is out of date.
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+
+from _markdown import footer, load, markdown, ms, times
+from _transport_tables import (
+    exact_transport,
+    exact_transport_assignment,
+    exact_transport_curves,
+    exact_transport_race,
+    exact_transport_scale,
+    exact_transport_tolerance,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "benchmarks" / "results"
 BLOCK = re.compile(r"(<!-- table: (?P<name>[\w-]+) -->\n).*?(<!-- /table -->)", re.DOTALL)
-
-
-def load(name: str) -> dict[str, Any]:
-    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
-
-
-def markdown(heads: list[str], rows: list[list[str]]) -> str:
-    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
-    escaped = ([cell.replace("|", "\\|") for cell in row] for row in rows)
-    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in escaped)]) + "\n"
-
-
-def footer(result: dict[str, Any]) -> str:
-    versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items() if name != "divkit")
-    return f"\n<sub>{result['processor']}, Python {result['python']}, {versions}; {result['date']}.</sub>\n"
-
-
-def ms(value: float | None) -> str:
-    return "" if value is None else f"{value * 1e3:.3g} us" if value < 1 else f"{value:.3g} ms"
-
-
-def times(value: float | None) -> str:
-    return "" if value is None else f"{value:.3g} x"
 
 
 def import_time() -> str:
@@ -162,11 +146,25 @@ TABLES: dict[str, Callable[[], str]] = {
     "discrete": discrete,
     "truth": truth,
     "corners": corners,
+    "exact_transport": exact_transport,
+    "exact_transport_race": exact_transport_race,
+    "exact_transport_scale": exact_transport_scale,
+    "exact_transport_assignment": exact_transport_assignment,
+    "exact_transport_tolerance": exact_transport_tolerance,
+    "exact_transport_curves": exact_transport_curves,
 }
 
 
+def table(name: str) -> str:
+    """The block of that name; a sentence while its measurement has not been made."""
+    try:
+        return TABLES[name]()
+    except FileNotFoundError as error:
+        return f"*Not measured yet: there is no `benchmarks/results/{Path(error.filename).name}`.*\n"
+
+
 def filled(text: str) -> str:
-    return BLOCK.sub(lambda match: f"{match[1]}\n{TABLES[match['name']]()}\n{match[3]}", text)
+    return BLOCK.sub(lambda match: f"{match[1]}\n{table(match['name'])}\n{match[3]}", text)
 
 
 def main() -> int:

@@ -40,10 +40,12 @@ _PUBLIC = {
     "Quadrature": "divkit.methods.quadrature",
     "MonteCarlo": "divkit.methods.monte_carlo",
     "Line": "divkit.transport.line",
+    "ColumnGeneration": "divkit.transport.column_generation",
     "EMD": "divkit.transport.emd",
     "transport_from_cost": "divkit.transport.emd",
     "LinearProgram": "divkit.transport.lp",
     "Coupling": "divkit.transport",
+    "optimal_transport": "divkit.transport.coupling",
     "Estimate": "divkit.result",
     "normalize": "divkit._checks",
     **dict.fromkeys(
@@ -59,7 +61,7 @@ _PUBLIC = {
         "divkit._errors",
     ),
 }
-_MODULES = ("datasets", "exact", "examples", "families", "methods", "transport")
+_MODULES = ("datasets", "exact", "examples", "families", "losses", "methods", "transport")
 
 __all__ = ["__version__", *_PUBLIC, *_MODULES]
 
@@ -95,6 +97,9 @@ if TYPE_CHECKING:
     )
     from divkit import (
         families as families,
+    )
+    from divkit import (
+        losses as losses,
     )
     from divkit import (
         methods as methods,
@@ -204,6 +209,12 @@ if TYPE_CHECKING:
     )
     from divkit.result import Estimate as Estimate
     from divkit.transport import Coupling as Coupling
+    from divkit.transport.column_generation import (
+        ColumnGeneration as ColumnGeneration,
+    )
+    from divkit.transport.coupling import (
+        optimal_transport as optimal_transport,
+    )
     from divkit.transport.emd import (
         EMD as EMD,
     )

@@ -62,9 +62,9 @@ def estimate(
     divergence : str or divergence
         A name of `divkit.DIVERGENCES`, or an object: `FDivergence`, `Wasserstein(p)`, ...
     method : str or Method
-        A name of `divkit.METHODS`, a method object with its settings, or "auto": the first that
-        applies of exact, line and emd for atoms, of closed_form, quadrature and monte_carlo for laws.
-        `estimate(...).method` shows the choice.
+        A name of `divkit.METHODS`, a method object with its settings, or "auto": the first that applies of exact,
+        line, column_generation (from some hundred points) and emd for atoms, of closed_form, quadrature and
+        monte_carlo for laws. `estimate(...).method` shows the choice.
     level : float
         Confidence level of the interval of a random estimate.
     rng : int, numpy.random.Generator or None
@@ -234,7 +234,8 @@ def wasserstein(
     p : float
         Order in [1, inf].
     method, level, rng
-        As in `divkit.estimate`; "auto" takes `line` in one dimension and `emd` above.
+        As in `divkit.estimate`; "auto" takes `line` in one dimension, and above it `column_generation` for p = 1
+        and 2, except between few points, where `emd` is faster.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The command line: `divkit estimate`, `divkit methods`, `divkit example`."""
+"""The command line: `divkit estimate`, `divkit methods`, `divkit warmup`, `divkit example`."""
 
 from __future__ import annotations
 
@@ -121,6 +121,19 @@ def _print_estimate(value: Estimate) -> None:
     for key, item in value.info.items():
         table.add_row(key.replace("_", " "), f"{item:.6g}" if isinstance(item, float) else str(item))
     Console(soft_wrap=True, markup=False, highlight=False).print(table)
+
+
+@app.command()
+def warmup() -> None:
+    """Compile all kernels now, so that no later call has to; they stay on disk for later processes."""
+    from time import perf_counter
+
+    from divkit._warmup import STEPS
+
+    for name, step in STEPS:
+        start = perf_counter()
+        step()
+        typer.echo(f"{name}: {perf_counter() - start:.1f} s")
 
 
 @app.command()

@@ -55,7 +55,16 @@ html_theme_options = {
     "show_prev_next": True,
     "navigation_with_keys": False,
 }
-_PAGES = ("how-to-choose", "conventions", "your-own-divergence", "scope", "corners", "performance", "changelog")
+_PAGES = (
+    "how-to-choose",
+    "conventions",
+    "your-own-divergence",
+    "scope",
+    "corners",
+    "performance",
+    "changelog",
+    "exact-transport",
+)
 html_sidebars: dict[str, list[str]] = {page: [] for page in _PAGES}  # they have no pages below them
 html_show_sourcelink = False
 

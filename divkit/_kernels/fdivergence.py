@@ -13,8 +13,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numba.extending import overload
+
+from divkit._compile import compiled
 
 __all__ = ["KINDS", "sum_rows"]
 
@@ -52,12 +53,12 @@ _E9 = 0.0070250724812122665
 
 # error_model: x/0 is inf, not an exception. "contract" allows fused multiply-add inside a term; only the block sums
 # may be reassociated, which their vectorisation needs.
-_TERM = {"error_model": "numpy", "fastmath": {"contract"}, "cache": True}
-_SUM = {"error_model": "numpy", "fastmath": {"reassoc", "contract"}, "cache": True}
-_ROWS = {"error_model": "numpy", "nogil": True, "cache": True}
+_TERM = {"error_model": "numpy", "fastmath": {"contract"}}
+_SUM = {"error_model": "numpy", "fastmath": {"reassoc", "contract"}}
+_ROWS = {"error_model": "numpy", "nogil": True}
 
 
-@njit(**_TERM)
+@compiled(**_TERM)
 def _atanh_tail(w):
     """(atanh(s) - s)/s^3 for w = s^2 <= 1/9."""
     r = _A9 * w + _A8
@@ -71,7 +72,7 @@ def _atanh_tail(w):
     return r * w + _A0
 
 
-@njit(**_TERM)
+@compiled(**_TERM)
 def _entropy_tail(w):
     """((1+s) log(1+s) + (1-s) log(1-s) - s^2)/s^4 for w = s^2 <= 1/9."""
     r = _E9 * w + _E8
@@ -85,7 +86,7 @@ def _entropy_tail(w):
     return r * w + _E0
 
 
-@njit(**_TERM)
+@compiled(**_TERM)
 def _reduced(p, q, near):
     """(s, exponent): log(p/q) = exponent log 2 + 2 atanh(s), with s = (p-q)/(p+q) and exponent 0 where near.
 
@@ -101,7 +102,7 @@ def _reduced(p, q, near):
     return top / bottom, 0.0 if near else exponent
 
 
-@njit(**_TERM)
+@compiled(**_TERM)
 def _kl_term(p, q):
     near = (p <= 2.0 * q) & (q <= 2.0 * p)
     s, exponent = _reduced(p, q, near)
@@ -113,7 +114,7 @@ def _kl_term(p, q):
     return q if p == 0.0 else value
 
 
-@njit(**_TERM)
+@compiled(**_TERM)
 def _jeffreys_term(p, q):
     near = (p <= 2.0 * q) & (q <= 2.0 * p)
     s, exponent = _reduced(p, q, near)
@@ -124,7 +125,7 @@ def _jeffreys_term(p, q):
     return 0.0 if p == q else value
 
 
-@njit(**_TERM)
+@compiled(**_TERM)
 def _jsd_term(p, q):
     near = (p <= 2.0 * q) & (q <= 2.0 * p)
     s, exponent = _reduced(p, q, near)
@@ -141,14 +142,14 @@ def _jsd_term(p, q):
     return 0.5 * math.log(2.0) * (p + q) if (p == 0.0) | (q == 0.0) else value
 
 
-@njit(**_TERM)
+@compiled(**_TERM)
 def _chi2_term(p, q):
     d = p - q
     value = d * (d / q)
     return 0.0 if d == 0.0 else value
 
 
-@njit(**_TERM)
+@compiled(**_TERM)
 def _chi2_term_tiny(p, q):
     """The same where d/q may overflow although d (d/q) does not."""
     d = p - q
@@ -156,7 +157,7 @@ def _chi2_term_tiny(p, q):
     return 0.0 if d == 0.0 else root * root
 
 
-@njit(**_TERM)
+@compiled(**_TERM)
 def _squared_hellinger_term(p, q):
     d = p - q
     root = math.sqrt(p) + math.sqrt(q)
@@ -164,12 +165,12 @@ def _squared_hellinger_term(p, q):
     return 0.0 if d == 0.0 else value
 
 
-@njit(**_TERM)
+@compiled(**_TERM)
 def _total_variation_term(p, q):
     return 0.5 * abs(p - q)
 
 
-@njit(**_SUM)
+@compiled(**_SUM)
 def _audit(p, q):
     """(sum p, sum q, defect, tiny) of a block; defect is 0 iff all entries are finite and >= 0."""
     sum_p, sum_q, defect, tiny = 0.0, 0.0, 0.0, 0.0
@@ -221,7 +222,7 @@ def _select_term_tiny(kind, p, q):
     return lambda kind, p, q: chosen(p * _LIFT, q * _LIFT) * _LOWER
 
 
-@njit(**_SUM)
+@compiled(**_SUM)
 def _block_sum(kind, p, q, scale_p, scale_q):
     total = 0.0
     for i in range(p.size):
@@ -229,7 +230,7 @@ def _block_sum(kind, p, q, scale_p, scale_q):
     return total
 
 
-@njit(**_SUM)
+@compiled(**_SUM)
 def _block_sum_tiny(kind, p, q, scale_p, scale_q):
     total = 0.0
     for i in range(p.size):
@@ -237,7 +238,7 @@ def _block_sum_tiny(kind, p, q, scale_p, scale_q):
     return total
 
 
-@njit(**_ROWS)
+@compiled(**_ROWS)
 def sum_rows(kind, p, q, row_p, row_q, scale_p, scale_q, out):
     """out[r] = (sum of terms, sum p, sum q, defect) for rows scale_p[r] p[row_p[r]], scale_q[r] q[row_q[r]].
 

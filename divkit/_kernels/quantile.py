@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from divkit._compile import compiled
 
 __all__ = ["area_between", "area_between_weighted", "quantile_cost", "quantile_cost_weighted"]
 
-_OPTIONS = {"error_model": "numpy", "nogil": True, "cache": True}
+_OPTIONS = {"error_model": "numpy", "nogil": True}
 
 
-@njit(**_OPTIONS)
+@compiled(**_OPTIONS)
 def area_between(x, y):
     """Integral of |F - G| for the equal-weight laws on sorted x (n,) and y (m,).
 
@@ -40,7 +41,7 @@ def area_between(x, y):
     return total
 
 
-@njit(**_OPTIONS)
+@compiled(**_OPTIONS)
 def _add(high, low, term):
     """(high, low) + term as an unevaluated sum of two floats (Moller and Knuth's exact addition)."""
     total = high + term
@@ -48,7 +49,7 @@ def _add(high, low, term):
     return total, low + ((high - (total - rest)) + (term - rest))
 
 
-@njit(**_OPTIONS)
+@compiled(**_OPTIONS)
 def area_between_weighted(x, y, a, b):
     """Integral of |F - G| for sorted x (n,), y (m,) with masses a and b of sum 1.
 
@@ -77,13 +78,13 @@ def area_between_weighted(x, y, a, b):
     return total
 
 
-@njit(**_OPTIONS)
+@compiled(**_OPTIONS)
 def _power(gap, p):
     """gap^p, without the library call for the two usual orders."""
     return gap if p == 1.0 else gap * gap if p == 2.0 else gap**p
 
 
-@njit(**_OPTIONS)
+@compiled(**_OPTIONS)
 def quantile_cost(x, y, p, unit):
     """Mean of (|F^-1 - G^-1|/unit)^p, or the largest |F^-1 - G^-1| for p = inf; equal weights, sorted.
 
@@ -105,7 +106,7 @@ def quantile_cost(x, y, p, unit):
     return largest if p == np.inf else total / n / m
 
 
-@njit(**_OPTIONS)
+@compiled(**_OPTIONS)
 def quantile_cost_weighted(x, y, a, b, p, unit, tolerance):
     """As `quantile_cost`, with masses a and b of sum 1; pieces of mass below `tolerance` are rounding.
 

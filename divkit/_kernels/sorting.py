@@ -8,16 +8,17 @@ insertion, longer unsorted ones are handed back.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from divkit._compile import compiled
 
 __all__ = ["pack_cells", "unpack_atoms"]
 
-_OPTIONS = {"error_model": "numpy", "nogil": True, "cache": True}
+_OPTIONS = {"error_model": "numpy", "nogil": True}
 _INDEX = np.int64(0xFFFFFFFF)
 _SHORT = 24  # runs up to this length are insertion-sorted
 
 
-@njit(**_OPTIONS)
+@compiled(**_OPTIONS)
 def pack_cells(points, low, cells_per_unit):
     """(cell << 32) | index for each point; cell = floor((point - low) cells_per_unit) < 2^31, monotone in the point."""
     keys = np.empty(points.size, np.int64)
@@ -26,7 +27,7 @@ def pack_cells(points, low, cells_per_unit):
     return keys
 
 
-@njit(**_OPTIONS)
+@compiled(**_OPTIONS)
 def unpack_atoms(keys, points, masses, runs):
     """(points, masses) in the order of the sorted keys, and how many runs still need sorting.
 
@@ -55,7 +56,7 @@ def unpack_atoms(keys, points, masses, runs):
     return x, w, count
 
 
-@njit(**_OPTIONS)
+@compiled(**_OPTIONS)
 def _insertion_sort(x, w):
     """Sort x in place and carry w along."""
     for i in range(1, x.size):

@@ -47,6 +47,10 @@ class Method(ABC):
             If there is no answer it can vouch for.
         """
 
+    def suited(self, P: Measure, Q: Measure) -> bool:
+        """Whether `auto` should take this method, which does not refuse, rather than ask the next one."""
+        return True
+
     def demand(self, div: Divergence, P: Measure, Q: Measure) -> None:
         """Raise `Unsupported` with the reason if this method cannot compute div(P || Q)."""
         reason = self.refusal(div, P, Q)
@@ -62,13 +66,14 @@ METHODS: Final[Mapping[str, str]] = MappingProxyType(
         "monte_carlo": "divkit.methods.monte_carlo:MonteCarlo",
         "line": "divkit.transport.line:Line",
         "emd": "divkit.transport.emd:EMD",
+        "column_generation": "divkit.transport.column_generation:ColumnGeneration",
         "lp": "divkit.transport.lp:LinearProgram",
     }
 )
 
-# The orders in which `auto` asks: the first method without a refusal computes. Two, so that points never load the
-# machinery of densities.
-_AUTO_ATOMS: Final = ("exact", "line", "emd")
+# The orders in which `auto` asks: the first method that is suited and does not refuse computes. Two, so that points
+# never load the machinery of densities.
+_AUTO_ATOMS: Final = ("exact", "line", "column_generation", "emd")
 _AUTO_LAWS: Final = ("closed_form", "quadrature", "monte_carlo")
 
 
@@ -112,9 +117,10 @@ def select_method(div: Divergence, P: Measure, Q: Measure) -> Method:
     for name in (*(() if all(laws) else _AUTO_ATOMS), *(_AUTO_LAWS if any(laws) else ())):
         method = method_class(name)()
         reason = method.refusal(div, P, Q)
-        if reason is None:
+        if reason is None and method.suited(P, Q):
             return method
-        reasons.append(f"{name}: {reason}")
+        if reason is not None:
+            reasons.append(f"{name}: {reason}")
     raise Unsupported(
         f"no method computes {div.name} between {P!r} and {Q!r}. {_advice(div, P, Q)}{'; '.join(reasons)}"
     )

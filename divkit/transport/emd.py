@@ -114,7 +114,7 @@ class EMD(Method):
         if math.isinf(div.p):
             value = bottleneck(ground.values, masses)
             info |= {"n": len(x), "m": len(y)}
-            return estimate_between(div, (value, value), ground.exponent, self.name, info)
+            return estimate_between(div, value, (value, value), ground.exponent, self.name, info)
         return transport_estimate(ground, masses, div, self._solver(), method=self.name, info=info)
 
     def solve(self, x: Any, y: Any, x_weights: Any = None, y_weights: Any = None, p: float = 1.0) -> Coupling:

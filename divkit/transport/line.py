@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from divkit.divergences import Divergence, Wasserstein
 from divkit.measures import Discrete, Law, Measure, Samples
 from divkit.methods import Method
 from divkit.result import Bound, Estimand, Estimate
+from divkit.transport import Coupling
 
 __all__ = ["Line", "line_estimate", "point_masses"]
 
@@ -56,6 +57,43 @@ class Line(Method):
         (x, a), (y, b) = point_masses(P), point_masses(Q)
         return line_estimate(x[:, 0], y[:, 0], a, b, div.p)
 
+    def solve(self, x: Any, y: Any, x_weights: Any = None, y_weights: Any = None, p: float = 1.0) -> Coupling:
+        """The optimal coupling of two point sets on the line for the cost |x - y|^p: masses matched in order.
+
+        Parameters
+        ----------
+        x, y : array_like, shape (n,) or (n, 1), and (m,) or (m, 1)
+        x_weights, y_weights : array_like, shape (n,) and (m,), optional
+            Non-negative; only their ratios matter. Equal by default.
+        p : float
+            Finite, >= 1.
+
+        Returns
+        -------
+        Coupling
+            With at most n + m - 1 entries, and potentials for every point, those without mass included. The plan is
+            optimal whatever its `gap`, which is the rounding of the potentials that prove it.
+
+        Raises
+        ------
+        InvalidInput
+            For arguments that do not meet these requirements, or costs beyond the range of float64.
+        NotConverged
+            If the costs span so many orders of magnitude that they underflow.
+
+        Examples
+        --------
+        >>> from divkit.transport.line import Line
+        >>> plan = Line().solve([0.0, 1.0, 5.0], [4.0, 2.0, 3.0], p=2)
+        >>> plan.cost
+        3.0
+        >>> plan.indices_y
+        array([1, 2, 0])
+        """
+        from divkit.transport._monotone import monotone_coupling
+
+        return monotone_coupling(x, y, x_weights, y_weights, p)
+
 
 def point_masses(measure: Discrete | Samples) -> tuple[_F, _F | None]:
     """Points (n, d) and masses (n,), None for equal ones, of a measure that has points."""
@@ -78,14 +116,28 @@ def line_estimate(x: _F, y: _F, a: _F | None, b: _F | None, p: float) -> Estimat
             "the distance is beyond the range of float64; divide the points by a power of two and multiply the result"
         )
     gap = _ROUNDING * value
+    low, high = max(value - gap, 0.0), value + gap
     if a is not None or b is not None or len(x) != len(y):
-        gap += _LEVELS * span
+        low, high = _moved(low, high, span, p)
     return Estimate(
         value,
         divergence=_name(p),
         method="line",
         bound="exact",
-        interval=(max(value - gap, 0.0), value + gap),
+        interval=(low, high),
         level=1.0,
-        info={"gap": gap, "n": len(x), "m": len(y), "p": p},
+        info={"gap": high - low, "n": len(x), "m": len(y), "p": p},
     )
+
+
+def _moved(low: float, high: float, span: float, p: float) -> tuple[float, float]:
+    """What is left of the interval when rounded levels may send a mass of _LEVELS through the span.
+
+    Powers are added, in units of the larger of both, so that nothing overflows: W_p^p is what changes by mass.
+    """
+    span = min(span, np.finfo(float).max)  # it may be beyond the floats where the value is not
+    unit = min(max(high, span), np.finfo(float).max)
+    if unit == 0.0 or p == np.inf:
+        return max(low - _LEVELS * span, 0.0), high + _LEVELS * span
+    mass = _LEVELS * (span / unit) ** p
+    return max((low / unit) ** p - mass, 0.0) ** (1 / p) * unit, ((high / unit) ** p + mass) ** (1 / p) * unit

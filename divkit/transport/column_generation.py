@@ -1,0 +1,293 @@
+"""Exact transport without the cost matrix: column generation on a sparse network simplex."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from divkit._checks import check_points, check_same_dimension
+from divkit._errors import InvalidInput, NotConverged
+from divkit._threads import workers
+from divkit.divergences import Divergence, Wasserstein
+from divkit.measures import Measure
+from divkit.methods import Method
+from divkit.result import Bound, Estimand, Estimate
+from divkit.transport import Coupling
+from divkit.transport._frame import balance, power_of_two
+from divkit.transport._pairs import Extent, envelope, extent, times_two_to
+from divkit.transport._points import point_refusal, weighted_points
+
+__all__ = ["ColumnGeneration"]
+
+_F = NDArray[np.float64]
+_I = NDArray[np.int64]
+
+OnLimit = Literal["raise", "bracket"]
+_CROSSOVER: Final = 90_000  # pairs from which it beats the dense network simplex, by benchmarks/exact_transport.py
+_EXACT: Final = 1e-9  # a relative gap up to here is rounding
+_GRID: Final = 2.0**60  # integer masses of laws whose weights span too much for 2**52
+_FAR: Final = 2.0**400  # beside distances of at most 2**55
+_LIFT: Final = 55
+_UNDERFLOW: Final = 1e-140  # distances below it lose terms when squared
+
+
+@dataclass(frozen=True)
+class ColumnGeneration(Method):
+    """W_1 and W_2 between point sets, exact and certified, in memory of the order of the points.
+
+    Few candidate pairs make a sparse transport problem, which a network simplex solves; its potentials then price all
+    n m pairs, the violated ones join, and so on until none is left: the plan is optimal, and the potentials prove it.
+    Coarser versions of the point sets give the first potentials.
+
+    Parameters
+    ----------
+    tolerance : float
+        Relative gap at which to stop: (upper - lower) / upper of the cost d^p. 0 solves to optimality.
+    max_seconds : float or None
+        Limit on the time, looked at between steps.
+    on_limit : {"raise", "bracket"}
+        What to do at the limit: raise `NotConverged` with the bracket in its info, or return the bracket.
+    progress : bool
+        Show level, round and unrouted mass on stderr.
+
+    Examples
+    --------
+    >>> from divkit.transport.column_generation import ColumnGeneration
+    >>> ColumnGeneration().solve([[0.0, 0.0], [1.0, 0.0]], [[0.0, 3.0], [1.0, 1.0]]).cost
+    2.0
+    """
+
+    name: ClassVar[str] = "column_generation"
+    measures: ClassVar[str] = "two point sets (Samples, or Discrete with points), large"
+    divergences: ClassVar[str] = "W_1, W_2"
+    bound: ClassVar[Bound] = "exact"
+    estimand: ClassVar[Estimand] = "given"
+
+    tolerance: float = 0.0
+    max_seconds: float | None = None
+    on_limit: OnLimit = "raise"
+    progress: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.tolerance, int | float) or not 0 <= self.tolerance < 1:
+            raise InvalidInput(f"tolerance must be a number in [0, 1), a relative gap; got {self.tolerance!r}")
+        limit = self.max_seconds
+        if limit is not None and (not isinstance(limit, int | float) or not 0 < limit < math.inf):
+            raise InvalidInput(f"max_seconds must be a positive number, or None for no limit; got {limit!r}")
+        if self.on_limit not in ("raise", "bracket"):
+            raise InvalidInput(f"on_limit must be 'raise' or 'bracket', got {self.on_limit!r}")
+
+    def refusal(self, div: Divergence, P: Measure, Q: Measure) -> str | None:
+        """Why this method cannot compute div(P || Q), in a clause; None if it can."""
+        reason = point_refusal(div, P, Q)
+        if reason is None and isinstance(div, Wasserstein) and div.p not in (1, 2):
+            return f"p must be 1 or 2, got {div.p:g}; use method 'emd'"
+        return reason
+
+    def suited(self, P: Measure, Q: Measure) -> bool:
+        """Smaller problems are left to the dense network simplex."""
+        return len(weighted_points(P)[0]) * len(weighted_points(Q)[0]) >= _CROSSOVER
+
+    def estimate(self, div: Divergence, P: Measure, Q: Measure, *, level: float, rng: np.random.Generator) -> Estimate:
+        """W_p between the given point sets; `level` and `rng` are not used, the bracket is certain.
+
+        Raises
+        ------
+        Unsupported
+            If `refusal` is not None.
+        NotConverged
+            At the time limit, unless a bracket is asked for, or if rounding keeps the gap open.
+        """
+        self.demand(div, P, Q)
+        assert isinstance(div, Wasserstein)
+        (x, x_weights), (y, y_weights) = weighted_points(P), weighted_points(Q)
+        found = _Found(x, y, x_weights, y_weights, int(div.p), self)
+        lower, upper = found.ends(root=True)
+        if math.isinf(upper):
+            raise InvalidInput(f"{div.name} is beyond the range of float64; divide x and y by a constant first")
+        return Estimate(
+            upper,
+            divergence=div.name,
+            method=self.name,
+            bound="exact" if found.exact else "upper",
+            interval=(lower, upper),
+            level=1.0,
+            info={"gap": upper - lower, "p": div.p, **found.info},
+        )
+
+    def solve(self, x: Any, y: Any, x_weights: Any = None, y_weights: Any = None, p: float = 1.0) -> Coupling:
+        """The optimal coupling of two point sets for the cost |x - y|^p.
+
+        Parameters
+        ----------
+        x, y : array_like, shape (n,) or (n, d), and (m,) or (m, d)
+        x_weights, y_weights : array_like, shape (n,) and (m,), optional
+            Non-negative; only their ratios matter. Equal by default.
+        p : {1, 2}
+
+        Returns
+        -------
+        Coupling
+            Its `cost` is the sum of plan * |x - y|^p: W_p is ``cost ** (1 / p)``. `lower` and `upper` hold the optimum.
+
+        Raises
+        ------
+        InvalidInput
+            For arguments that do not meet these requirements, or costs beyond the range of float64.
+        NotConverged
+            At the time limit, unless a bracket is asked for, or if rounding keeps the gap open.
+        """
+        if isinstance(p, bool) or not isinstance(p, int | float) or p not in (1, 2):
+            raise InvalidInput(f"p must be 1 or 2 for column generation, got {p!r}; for other orders use method 'emd'")
+        return _Found(check_points("x", x), check_points("y", y), x_weights, y_weights, int(p), self).coupling()
+
+
+class _Found:
+    """A solved problem: everything between the caller's points and units and those of the solver."""
+
+    def __init__(self, x: _F, y: _F, x_weights: Any, y_weights: Any, p: int, method: ColumnGeneration) -> None:
+        from divkit.transport._atoms import Atoms, spread_over
+        from divkit.transport._generation import Bracketed, Settings, solve_points
+        from divkit.transport._levels import Level
+        from divkit.transport._watch import Watch
+
+        check_same_dimension(x, y)
+        self.shape, self.p = (len(x), len(y)), p
+        self.masses = balance(x_weights, y_weights, len(x), len(y))
+        rows, columns = self.masses.rows, self.masses.columns
+        frame = extent(x[rows], y[columns])
+        lift = _lift(frame, x[rows], y[columns])
+        self.exponent, self._reach = frame.exponent - lift, lift  # the solver's unit of length; the extent in it
+        self._x, self._y = (_placed(frame, points, lift) for points in (x, y))
+        a, b = _integers(self.masses.x[rows], self.masses.y[columns])
+        self._x_side, self._y_side = Atoms.of(self._x, rows, a), Atoms.of(self._y, columns, b)
+        level = Level(self._x_side.points, self._y_side.points, self._x_side.masses, self._y_side.masses)
+        watch = Watch(method.max_seconds, method.progress)
+        try:
+            solved: Bracketed = solve_points(level, Settings(p, threads=workers(), tolerance=method.tolerance), watch)
+        except NotConverged as error:
+            self._to_units(error, root=True)
+            raise
+        finally:
+            watch.close()
+        self._solved, self._total = solved, float(a.sum())
+        self._rows, self._columns, self._flows = spread_over(self._x_side, self._y_side, solved)
+        self._check_underflow()
+        self.exact = solved.gap <= _EXACT * solved.value
+        self.info: Mapping[str, Any] = {"n": len(x), "m": len(y), **solved.info}
+        if not (solved.finished or self.exact) and method.on_limit == "raise":
+            lower, upper = self.ends(root=True)
+            raise NotConverged(
+                f"max_seconds = {method.max_seconds:g} are over, W_{p} is known to be in [{lower:.6g}, {upper:.6g}]; "
+                f"raise max_seconds, or pass on_limit='bracket' to get the bracket, or a tolerance",
+                {"lower": lower, "upper": upper, **self.info},
+            )
+
+    def ends(self, *, root: bool) -> tuple[float, float]:
+        """Lower and upper end of the optimal cost, or of its root, in the caller's units."""
+        value, gap = self._solved.value, self._solved.gap
+        # Masses on a grid of 2**-60: what rounding has moved travels at most through the extent.
+        moved = 0.0 if self.masses.exact else sum(self.shape) / _GRID * 2.0 ** (self._reach * self.p)
+        low, high = max(value - gap - moved, 0.0), value + moved
+        if not root:
+            return tuple(times_two_to(end, self.exponent, self.p) for end in (low, high))  # type: ignore
+        return tuple(times_two_to(end ** (1 / self.p), self.exponent) for end in (low, high))  # type: ignore
+
+    def coupling(self) -> Coupling:
+        """The plan, the potentials and the bracket."""
+        solved = self._solved
+
+        def scale(value: float) -> float:
+            return times_two_to(value, self.exponent, self.p)
+
+        lower, upper = self.ends(root=False)
+        factor = scale(1.0)
+        if not 0 < factor < math.inf or math.isinf(upper):
+            raise InvalidInput(
+                f"the costs |x - y| ** {self.p} leave the range of float64, as distances reach "
+                f"2**{self.exponent + self._reach}; divide x and y by 2.0**{self.exponent + self._reach} first, or use "
+                f"estimate, which takes the root in time"
+            )
+        f, g = self._potentials()
+        return Coupling(
+            cost=scale(solved.value),
+            indices_x=self._rows,
+            indices_y=self._columns,
+            masses=self._flows / self._total,
+            x_potential=f * factor,
+            y_potential=g * factor,
+            lower=lower,
+            upper=upper,
+            gap=upper - lower if not self.masses.exact else solved.gap * factor,
+            shape=self.shape,
+            info={"method": "column_generation", "metric": "euclidean", "p": float(self.p), **self.info},
+        )
+
+    def _potentials(self) -> tuple[_F, _F]:
+        """Potentials of all points; those without mass take part last, by c-transforms."""
+        n, m = self.shape
+        f, g = np.zeros(n), np.zeros(m)
+        f[self._x_side.members], g[self._y_side.members] = (
+            side.to_members(potential)
+            for side, potential in ((self._x_side, self._solved.f), (self._y_side, self._solved.g))
+        )
+        light = np.flatnonzero(self.masses.x == 0)
+        if light.size:
+            f[light] = envelope(self._y_side.points, self._solved.g, self._x[light], float(self.p), 1.0)
+        light = np.flatnonzero(self.masses.y == 0)
+        if light.size:
+            g[light] = envelope(self._x, f, self._y[light], float(self.p), 1.0)
+        return f, g
+
+    def _check_underflow(self) -> None:
+        """Squares of distances below 1e-154 of the extent vanish; that may only happen to distances that are 0."""
+        if self._solved.value >= _UNDERFLOW**self.p:
+            return
+        if not np.array_equal(self._x[self._rows], self._y[self._columns]):
+            raise NotConverged(
+                "all mass travels less than 1e-140 of the extent of the points, which squares cannot resolve; "
+                "remove the far-away points that both sets share, or use method 'emd'",
+                {"lower": 0.0, "upper": times_two_to(_UNDERFLOW, self.exponent)},
+            )
+
+    def _to_units(self, error: NotConverged, *, root: bool) -> None:
+        for end in ("lower", "upper"):
+            if end in error.info:
+                value = max(float(error.info[end]), 0.0)
+                error.info[end] = times_two_to(value ** (1 / self.p) if root else value, self.exponent)
+
+
+def _lift(frame: Extent, x: _F, y: _F) -> int:
+    """How far a typical spread is below the extent, in powers of two: single far points must not set the scale.
+
+    At most 2**55, so that squares of the extent stay in the range of float32.
+    """
+    if not frame.columns.any():
+        return 0
+    points = np.ldexp(np.concatenate([x, y])[:, frame.columns], -frame.exponent)
+    typical = float(np.median(np.abs(points - np.median(points, axis=0)).max(axis=1)))
+    return min(_LIFT, max(0, -power_of_two(typical))) if typical > 0 else 0
+
+
+def _placed(frame: Extent, points: _F, lift: int) -> _F:
+    """The points in the solver's unit; those without mass that lie far outside are moved to the edge of a box."""
+    if not frame.columns.any():
+        return np.zeros((len(points), 1))
+    with np.errstate(over="ignore"):
+        return np.clip(frame.place(points, lift), -_FAR, _FAR)
+
+
+def _integers(x: _F, y: _F) -> tuple[_I, _I]:
+    """Positive integer masses of equal totals from balanced ones."""
+    if float(x.sum()) > 1.0 and np.all(x == np.rint(x)) and np.all(y == np.rint(y)):
+        return x.astype(np.int64), y.astype(np.int64)
+    a, b = (np.maximum(np.rint(part / part.sum() * _GRID).astype(np.int64), 1) for part in (x, y))
+    surplus = int(a.sum()) - int(b.sum())
+    side = b if surplus > 0 else a
+    side[np.argmax(side)] += abs(surplus)
+    return a, b
