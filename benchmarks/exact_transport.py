@@ -83,13 +83,14 @@ def races(quick: bool) -> list[Problem]:
     return [*plain, *squares, *weighted, *others]
 
 
-def rounds_of(n: int, quick: bool) -> tuple[int, int]:
+def rounds_of(problem: Problem, quick: bool) -> tuple[int, int]:
     """Rounds of divkit and of POT."""
-    if n <= 300:
+    if problem.n <= 300:
         return (5, 5) if quick else (31, 31)
-    if n <= 1000:
+    if problem.n <= 1000:
         return (3, 3) if quick else (11, 11)
-    return (3, 3) if n <= 5000 else (3, 1)
+    plain = problem == Problem(GAUSSIANS, problem.n, problem.d)
+    return (3, 3) if problem.n <= 5000 and plain else (3, 1)
 
 
 def contest(problem: Problem, quick: bool) -> Row:
@@ -104,7 +105,7 @@ def contest(problem: Problem, quick: bool) -> Row:
         functions["column generation"] = by_divkit(problem, method="column_generation")
     functions = {name: keeping(found, name, function) for name, function in functions.items()}
     calls = calls_for(functions.values()) if short else 1  # long calls are made as often as they are timed
-    rounds = {name: rounds_of(problem.n, quick)[name == "pot"] for name in functions}
+    rounds = {name: rounds_of(problem, quick)[name == "pot"] for name in functions}
     times = interleaved({name: repeated(function, calls) for name, function in functions.items()}, rounds)
     ours, theirs = found["divkit"], found["pot"]
     return {**problem.facts, **compared(times, calls), "method": ours.info["method"]} | {
@@ -157,7 +158,7 @@ def race(args: argparse.Namespace) -> tuple[str, list[Row], Row]:
         by_divkit(problem.small)(), by_pot(problem.small)()
         row = contest(problem, args.quick)
         if problem.n in weighed and problem == Problem(GAUSSIANS, problem.n, problem.d):
-            for solver in ("divkit", "pot"):
+            for solver in ("divkit", "pot") if problem.d == 2 else ("divkit",):  # POT's matrix does not depend on d
                 row[f"{solver}_peak_mb"] = in_fresh_process(problem, solver)["peak_mb"]
         rows.append(row)
     facts = {

@@ -16,7 +16,7 @@ __all__ = ["sharpen"]
 _F = NDArray[np.float64]
 _I = NDArray[np.int64]
 
-_SCHEDULE: Final = ((1.0, 20), (0.5, 20), (0.25, 20))  # (epsilon in units of the local gap, steps)
+_SCHEDULE: Final = ((1.0, 10), (0.5, 10), (0.25, 10))  # (epsilon in units of the local gap, steps)
 _RELAXATION: Final = 1.6
 _LARGE: Final = 4_000  # points from which threads pay
 
