@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -283,3 +284,11 @@ def test_without_matplotlib_the_example_says_how_to_get_it_and_leaves_nothing_be
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert 'pip install "divkit[plot]"' in err
     assert not (tmp_path / "new").exists()
+
+
+def test_warmup_compiles_what_later_calls_would_and_says_how_long_it_took(cli: Any) -> None:
+    code, out, err = cli("warmup")
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert len(lines) == 3
+    assert all(re.fullmatch(r".+: \d+\.\d s", line) for line in lines)

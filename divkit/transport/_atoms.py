@@ -12,7 +12,7 @@ from divkit.transport._kernels.refine import refine_flows
 from divkit.transport._levels import order_of
 
 if TYPE_CHECKING:
-    from divkit.transport._generation import Bracketed
+    from divkit.transport._bracket import Bracketed
 
 __all__ = ["Atoms", "spread_over"]
 

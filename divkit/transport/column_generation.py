@@ -28,7 +28,7 @@ _F = NDArray[np.float64]
 _I = NDArray[np.int64]
 
 OnLimit = Literal["raise", "bracket"]
-_CROSSOVER: Final = 90_000  # pairs from which it beats the dense network simplex, by benchmarks/exact_transport.py
+_CROSSOVER: Final = 160_000  # pairs from which it beats the dense network simplex, by benchmarks/exact_transport.py
 _EXACT: Final = 1e-9  # a relative gap up to here is rounding
 _GRID: Final = 2.0**60  # integer masses of laws whose weights span too much for 2**52
 _FAR: Final = 2.0**400  # beside distances of at most 2**55
@@ -152,7 +152,9 @@ class _Found:
 
     def __init__(self, x: _F, y: _F, x_weights: Any, y_weights: Any, p: int, method: ColumnGeneration) -> None:
         from divkit.transport._atoms import Atoms, spread_over
-        from divkit.transport._generation import Bracketed, Settings, solve_points
+        from divkit.transport._bracket import Bracketed
+        from divkit.transport._generation import solve_points
+        from divkit.transport._level_solver import Settings
         from divkit.transport._levels import Level
         from divkit.transport._watch import Watch
 

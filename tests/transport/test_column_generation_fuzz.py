@@ -15,7 +15,7 @@ from transport_problems import (
     within,
 )
 
-from divkit.transport import _generation, _levels, _pair_search
+from divkit.transport import _level_solver, _levels, _pair_search, _start
 from divkit.transport._watch import OutOfTime, Watch
 from divkit.transport.column_generation import ColumnGeneration
 
@@ -25,17 +25,17 @@ _SECONDS = 20.0  # a problem of 12 x 12 points takes milliseconds
 @pytest.fixture
 def in_small(monkeypatch):
     """What large problems need - levels, candidates, rounds, many blocks - for problems of a dozen points."""
-    monkeypatch.setattr(_generation, "_DENSE", 0)
+    monkeypatch.setattr(_start, "_DENSE", 0)
     monkeypatch.setattr(_levels, "_SMALL", 4)
     monkeypatch.setattr(_levels, "_FEWEST", 2)
     for module in (_pair_search, _levels):
         monkeypatch.setattr(module, "block_size", lambda d: 4)
-    settings = _generation.Settings
+    settings = _level_solver.Settings
 
     def scarce(*args, **kwargs):
         return settings(*args, **{**kwargs, "neighbours": 1, "added": 1, "hub_price": 0.5})
 
-    monkeypatch.setattr(_generation, "Settings", scarce)
+    monkeypatch.setattr(_level_solver, "Settings", scarce)
 
 
 def assert_right(seed):

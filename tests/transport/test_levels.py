@@ -133,13 +133,13 @@ class TestExtend:
 class TestRefine:
     @given(SEEDS, st.integers(1, 400), st.integers(1, 400))
     def test_flows_of_groups_become_flows_of_points_that_meet_every_mass(self, seed, n, m):
-        from divkit.transport._generation import _corner
+        from divkit.transport._bracket import north_west_corner
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(_levels, "_SMALL", 5)
             patch.setattr(_levels, "_FEWEST", 2)
             hierarchy = levels(drawn_level(np.random.default_rng(seed), n, m, 2), np.random.default_rng(0))
-            plan = _corner(hierarchy[0].x_masses, hierarchy[0].y_masses)
+            plan = north_west_corner(hierarchy[0].x_masses, hierarchy[0].y_masses)
             for level in hierarchy[1:]:
                 plan = refine(plan, level)
         rows, columns, flows = plan
@@ -152,9 +152,9 @@ class TestRefine:
     def test_what_went_from_group_to_group_still_does(self, rng):
         finest = drawn_level(rng, 1000, 900, 2)
         coarse = levels(finest, np.random.default_rng(0))[-2]
-        from divkit.transport._generation import _corner
+        from divkit.transport._bracket import north_west_corner
 
-        plan = _corner(coarse.x_masses, coarse.y_masses)
+        plan = north_west_corner(coarse.x_masses, coarse.y_masses)
         rows, columns, flows = refine(plan, finest)
         table = np.zeros((len(coarse.x), len(coarse.y)), np.int64)
         np.add.at(table, (rows // GROUP, columns // GROUP), flows)
