@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from divkit.transport._kernels.pairs import pair_costs
+from divkit.transport._kernels.refine import refine_flows
 from divkit.transport._levels import Level
 from divkit.transport._pair_search import PairSearch
 
@@ -40,21 +41,24 @@ class Bracketed(NamedTuple):
 
 
 def north_west_corner(x_masses: _I, y_masses: _I) -> Plan:
-    """The plan that sends the first mass to the first, and so on; masses (n,), (m,) of equal totals."""
-    ends_x, ends_y = np.cumsum(x_masses), np.cumsum(y_masses)
-    ends = np.union1d(ends_x, ends_y)
-    flows = np.diff(ends, prepend=0)
-    rows, columns = np.searchsorted(ends_x, ends), np.searchsorted(ends_y, ends)
-    moved = flows > 0
-    return rows[moved], columns[moved], flows[moved]
+    """The plan that sends the first mass to the first, and so on: one flow, refined between two groups.
+
+    Masses (n,), (m,) of equal totals.
+    """
+    one, ends = np.zeros(1, np.int64), (np.array([0, len(masses)]) for masses in (x_masses, y_masses))
+    plan: Plan = refine_flows(one, one, x_masses.sum(keepdims=True), *ends, x_masses, y_masses)
+    return plan
 
 
 def bracket(level: Level, search: PairSearch, plan: Plan, f: _F, g: _F, info: dict[str, int]) -> Bracketed:
-    """The bracket of a plan and of potentials that need not be feasible: one pass over all pairs lowers f to be so."""
+    """The bracket of a plan and of potentials that need not be feasible: one pass over all pairs lowers f to be so.
+
+    Not `finished`: it is for what was stopped before that.
+    """
     found = search.violations(f, g, FEASIBLE, 1)
     info["looked"] += found.looked
     info["checked"] += found.checked
-    return evaluate(level, search.p, plan, np.minimum(f, found.least), g, info)
+    return evaluate(level, search.p, plan, np.minimum(f, found.least), g, info)._replace(finished=False)
 
 
 def evaluate(level: Level, p: int, plan: Plan, f: _F, g: _F, info: dict[str, int]) -> Bracketed:

@@ -14,9 +14,7 @@ from divkit.transport._watch import OutOfTime, Watch
 
 __all__ = ["solve_points"]
 
-_NEAR: Final = (
-    64  # a coarser level's plan and potentials are tried on all points if they are at most so many times more
-)
+_NEAR: Final = 64  # how many times coarser a level may be whose plan and potentials are tried on all points
 
 
 def solve_points(finest: Level, settings: Settings, watch: Watch) -> Bracketed:
@@ -40,7 +38,7 @@ def solve_points(finest: Level, settings: Settings, watch: Watch) -> Bracketed:
         except OutOfTime:
             return _carried(hierarchy[depth:], solver, below, settings, info)
         if level is finest:
-            return solver.bracketed(finished=True)
+            return solver.evaluate()
         below = level, solver.f, solver.g, solver.plan()
         if settings.tolerance > 0 and len(finest.x) * len(finest.y) <= _NEAR**2 * len(level.x) * len(level.y):
             early = _carried(hierarchy[depth + 1 :], None, below, settings, info)
@@ -55,10 +53,10 @@ def _carried(
     """A bracket for the last of the remaining levels from an unfinished solve of the first, or from the level below."""
     finest = remaining[-1]
     if solver is not None and solver.started:
-        if solver.level is finest:
-            return solver.bracketed(finished=False)
         solver.refresh()
-        below, remaining = ((solver.level, solver.f, solver.g, solver.plan()), remaining[1:])
+        if solver.level is finest:
+            return bracket(finest, solver.search, solver.plan(), solver.f, solver.g, info)
+        below, remaining = (solver.level, solver.f, solver.g, solver.plan()), remaining[1:]
     if below is None:  # not even the coarsest level was begun
         f, g = np.zeros(len(finest.x)), np.zeros(len(finest.y))
         plan = north_west_corner(finest.x_masses, finest.y_masses)
@@ -68,4 +66,4 @@ def _carried(
             plan = refine(plan, level)
         f, g = extend(coarse, finest, f, g, settings.p, settings.threads)
     search = pair_search(finest.x, finest.y, settings.p, settings.threads)
-    return bracket(finest, search, plan, f, g, info)._replace(finished=False)
+    return bracket(finest, search, plan, f, g, info)

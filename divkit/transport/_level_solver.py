@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from divkit._errors import NotConverged
-from divkit.transport._bracket import FEASIBLE, Bracketed, Plan, bracket, evaluate, north_west_corner
+from divkit.transport._bracket import FEASIBLE, Bracketed, Plan, evaluate, north_west_corner
 from divkit.transport._kernels.pairs import pair_costs
 from divkit.transport._levels import Level, extend
 from divkit.transport._pair_search import Violations, pair_search
 from divkit.transport._restricted import RestrictedTransport
+from divkit.transport._rounds import RELATIVE_GAP
 from divkit.transport._sharpen import sharpen
 from divkit.transport._start import candidates, diameter, far_points, first_price, joined, magnitude, tamed
 from divkit.transport._watch import Watch
@@ -111,14 +112,15 @@ class LevelSolver:
             self._rounds(relative, last)
             if not last or self.settings.tolerance > 0:
                 return
-            done = self._evaluate()
+            done = self.evaluate()
             if done.gap <= _GAP * done.value:
                 return
             relative = max(relative / 16, FEASIBLE)
-        if done.gap > 1e-9 * done.value:
+        if done.gap > RELATIVE_GAP * done.value:
             raise NotConverged(
-                f"rounding keeps the gap at {done.gap / done.value:.3g} of the cost, 1e-9 is required; the points span "
-                f"too many orders of magnitude: remove common far-away points, or use method 'emd' if there are few",
+                f"rounding keeps the gap at {done.gap / done.value:.3g} of the cost, {RELATIVE_GAP:g} is required; "
+                f"the points span too many orders of magnitude: "
+                f"remove common far-away points, or use method 'emd' if there are few",
                 {"lower": done.value - done.gap, "upper": done.value},
             )
 
@@ -136,7 +138,7 @@ class LevelSolver:
             rounding = relative * problem.magnitudes(found.rows, found.columns)
             violated = found.slacks < -np.maximum(rounding, absolute)
             if settings.tolerance > 0:
-                now = self._evaluate()
+                now = self.evaluate()
                 if now.gap <= settings.tolerance * now.value:
                     return
             settled = turn > 0 and before == (problem.pivots, problem.price)  # what is left is rounding
@@ -152,7 +154,7 @@ class LevelSolver:
             self.watch.check()
         if not last:
             return  # potentials of a coarser level need not be optimal
-        now = self._evaluate()
+        now = self.evaluate()
         raise NotConverged(
             f"column generation did not settle within {_ROUNDS} rounds: the points span too many orders of magnitude; "
             f"bring far-away points closer, or use method 'emd' if there are few points",
@@ -196,12 +198,6 @@ class LevelSolver:
             np.concatenate([flows, more]),
         )
 
-    def _evaluate(self) -> Bracketed:
+    def evaluate(self) -> Bracketed:
+        """The plan with potentials that the last round has made feasible."""
         return evaluate(self.level, self.settings.p, self.plan(), self.f_feasible, self.g, self.info)
-
-    def bracketed(self, finished: bool) -> Bracketed:
-        """What is known now."""
-        if finished:
-            return self._evaluate()
-        self.refresh()
-        return bracket(self.level, self.search, self.plan(), self.f, self.g, self.info)._replace(finished=False)

@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 from divkit._threads import parallel_map
 from divkit.transport._kernels.boxes import block_geometry, block_models
 from divkit.transport._kernels.low import nearest_in_blocks, violations_in_blocks
-from divkit.transport._kernels.tiles import centred_rows, merge_nearest, reachable_blocks, tile_violations
+from divkit.transport._kernels.tiles import (
+    centred_rows,
+    merge_nearest,
+    reachable_blocks,
+    rounded_up,
+    tile_violations,
+)
 
 __all__ = ["FEW_DIMENSIONS", "PairSearch", "Violations", "pair_search"]
 
@@ -23,7 +29,6 @@ _I = NDArray[np.int64]
 FEW_DIMENSIONS: Final = 4  # up to here blocks of neighbours rule out most pairs
 _MANY: Final = 16  # from here the columns are rarely worth centring for fewer than 256 rows
 _COLUMNS: Final = 2048  # of a tile: 256 x 2048 float32 numbers are 2 MB
-_ROUNDING: Final = 2.0**-21  # of a potential in float32, of their sum and its square, twice over
 
 
 class Violations(NamedTuple):
@@ -158,7 +163,7 @@ class TileSearch(PairSearch):
 
         def work(a: int) -> tuple[int, int]:
             low, high, product, level = self._row_block(a, f)
-            single = _rounded_up(g + level)
+            single = rounded_up(g + level)
             starts, stops = np.empty(columns, np.int64), np.empty(columns, np.int64)
             runs = reachable_blocks(a, self.p, x_blocks, y_blocks, self.y.size, len(g), starts, stops)
             looked = checked = 0
@@ -219,10 +224,6 @@ def _tiles(runs: Any) -> Any:
     for first, last in runs:
         for start in range(first, last, _COLUMNS):
             yield start, min(start + _COLUMNS, last)
-
-
-def _rounded_up(potential: _F) -> NDArray[np.float32]:
-    return (potential + _ROUNDING * np.abs(potential)).astype(np.float32)
 
 
 def pair_search(x: _F, y: _F, p: int, threads: int) -> PairSearch:

@@ -15,6 +15,7 @@ from divkit.measures import Discrete, Measure, Samples
 from divkit.result import Estimate
 from divkit.transport import Coupling
 from divkit.transport._frame import Distances, Masses, balance, distances
+from divkit.transport._pairs import times_two_to
 from divkit.transport._rounds import Solution, Solver, solve_transport
 
 __all__ = ["couple_points", "point_masses", "point_refusal", "transport_estimate", "weighted_points"]
@@ -90,7 +91,7 @@ def couple_points(ground: Distances, masses: Masses, p: float, solver: Solver, i
     if math.isinf(p):
         raise InvalidInput("p must be finite for a coupling: there is no cost to add up at p = inf; use estimate")
     solution = _solve(ground, p, masses, solver, root=False)
-    factor = _times_two_to(solution.unit**p, ground.exponent * p)
+    factor = times_two_to(solution.unit**p, ground.exponent, p)
     if not 0 < factor < math.inf:
         raise InvalidInput(
             f"the costs distance ** {p:g} leave the range of float64, as distances reach 2**{ground.exponent}; "
@@ -123,20 +124,9 @@ def _solve(ground: Distances, p: float, masses: Masses, solver: Solver, *, root:
             if end in error.info:
                 value = float(error.info[end])
                 error.info[end] = (
-                    _times_two_to(value ** (1 / p), ground.exponent)
-                    if root
-                    else _times_two_to(value, ground.exponent * p)
+                    times_two_to(value ** (1 / p), ground.exponent) if root else times_two_to(value, ground.exponent, p)
                 )
         raise
-
-
-def _times_two_to(value: float, exponent: float) -> float:
-    """value * 2**exponent; inf where that overflows."""
-    whole = math.floor(exponent)
-    try:
-        return math.ldexp(value * 2.0 ** (exponent - whole), whole)
-    except OverflowError:
-        return math.inf
 
 
 def transport_estimate(
@@ -175,7 +165,7 @@ def estimate_between(
     InvalidInput
         If the distance exceeds the range of float64.
     """
-    value, lower, upper = (_times_two_to(end, exponent) for end in (value, *ends))
+    value, lower, upper = (times_two_to(end, exponent) for end in (value, *ends))
     if math.isinf(upper):
         raise InvalidInput(f"{div.name} is about 2**{exponent}, beyond float64; divide x and y by a constant first")
     return Estimate(

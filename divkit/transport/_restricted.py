@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from divkit.transport._kernels.simplex import hang_on_hub, pivot, price_of_hub, recompute_potentials
+from divkit.transport._kernels.simplex import PARENT, hang_on_hub, pivot, price_of_hub, recompute_potentials
 
 __all__ = ["RestrictedTransport", "level_out"]
 
@@ -118,14 +118,14 @@ class RestrictedTransport:
     def on_hub(self) -> tuple[_I, _I]:
         """The masses that still go through the hub, (n,) and (m,)."""
         nodes = self.n + self.m
-        hung = np.where(self._links[:nodes, 3] == nodes, self._flow[:nodes], 0)
+        hung = np.where(self._links[:nodes, PARENT] == nodes, self._flow[:nodes], 0)
         return hung[: self.n], hung[self.n :]
 
     @property
     def plan(self) -> tuple[_I, _I, _I]:
         """(rows, columns, flows) of the arcs that carry mass, the hub's left out."""
         nodes = self.n + self.m
-        parents = self._links[:nodes, 3].astype(np.int64)
+        parents = self._links[:nodes, PARENT].astype(np.int64)
         used = np.flatnonzero((parents != nodes) & (self._flow[:nodes] > 0))
         of_x = used < self.n
         rows, columns = np.where(of_x, used, parents[used]), np.where(of_x, parents[used], used)

@@ -18,7 +18,7 @@ _F = NDArray[np.float64]
 _I = NDArray[np.int64]
 
 _DENSE: Final = 40_000  # pairs up to here are all candidates
-_OUT: Final = 256.0
+_OUT: Final = 256.0  # times the distance that nine tenths are within
 _RANGE: Final = 2.0**12  # potentials start within this many typical ones: a far pair must not cost the others digits
 
 

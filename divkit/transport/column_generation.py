@@ -21,6 +21,7 @@ from divkit.transport import Coupling
 from divkit.transport._frame import balance, power_of_two
 from divkit.transport._pairs import Extent, envelope, extent, times_two_to
 from divkit.transport._points import point_refusal, weighted_points
+from divkit.transport._rounds import RELATIVE_GAP
 
 __all__ = ["ColumnGeneration"]
 
@@ -28,8 +29,9 @@ _F = NDArray[np.float64]
 _I = NDArray[np.int64]
 
 OnLimit = Literal["raise", "bracket"]
-_CROSSOVER: Final = 160_000  # pairs from which it beats the dense network simplex, by benchmarks/exact_transport.py
-_EXACT: Final = 1e-9  # a relative gap up to here is rounding
+# Pairs from which `auto` takes it. In the plane, benchmarks/exact_transport.py has the dense network simplex ahead
+# at 300 x 300 and far behind at 1,000 x 1,000.
+_CROSSOVER: Final = 160_000
 _GRID: Final = 2.0**60  # integer masses of laws whose weights span too much for 2**52
 _FAR: Final = 2.0**400  # beside distances of at most 2**55
 _LIFT: Final = 55
@@ -107,11 +109,11 @@ class ColumnGeneration(Method):
         assert isinstance(div, Wasserstein)
         (x, x_weights), (y, y_weights) = weighted_points(P), weighted_points(Q)
         found = _Found(x, y, x_weights, y_weights, int(div.p), self)
-        lower, upper = found.ends(root=True)
+        lower, upper = found.distance_bracket()
         if math.isinf(upper):
             raise InvalidInput(f"{div.name} is beyond the range of float64; divide x and y by a constant first")
         return Estimate(
-            upper,
+            found.distance(found.value) if found.exact else upper,
             divergence=div.name,
             method=self.name,
             bound="exact" if found.exact else "upper",
@@ -173,32 +175,51 @@ class _Found:
         try:
             solved: Bracketed = solve_points(level, Settings(p, threads=workers(), tolerance=method.tolerance), watch)
         except NotConverged as error:
-            self._to_units(error, root=True)
+            self._to_units(error)
             raise
         finally:
             watch.close()
         self._solved, self._total = solved, float(a.sum())
         self._rows, self._columns, self._flows = spread_over(self._x_side, self._y_side, solved)
         self._check_underflow()
-        self.exact = solved.gap <= _EXACT * solved.value
+        self.exact = solved.gap <= RELATIVE_GAP * solved.value
         self.info: Mapping[str, Any] = {"n": len(x), "m": len(y), **solved.info}
         if not (solved.finished or self.exact) and method.on_limit == "raise":
-            lower, upper = self.ends(root=True)
+            lower, upper = self.distance_bracket()
             raise NotConverged(
                 f"max_seconds = {method.max_seconds:g} are over, W_{p} is known to be in [{lower:.6g}, {upper:.6g}]; "
                 f"raise max_seconds, or pass on_limit='bracket' to get the bracket, or a tolerance",
                 {"lower": lower, "upper": upper, **self.info},
             )
 
-    def ends(self, *, root: bool) -> tuple[float, float]:
-        """Lower and upper end of the optimal cost, or of its root, in the caller's units."""
-        value, gap = self._solved.value, self._solved.gap
-        # Masses on a grid of 2**-60: what rounding has moved travels at most through the extent.
+    @property
+    def value(self) -> float:
+        """The cost of the plan, in the solver's units."""
+        return self._solved.value
+
+    def _bracket(self) -> tuple[float, float]:
+        """What the optimal cost is between, in the solver's units.
+
+        Masses on a grid of 2**-60: what rounding has moved travels at most through the extent.
+        """
         moved = 0.0 if self.masses.exact else sum(self.shape) / _GRID * 2.0 ** (self._reach * self.p)
-        low, high = max(value - gap - moved, 0.0), value + moved
-        if not root:
-            return tuple(times_two_to(end, self.exponent, self.p) for end in (low, high))  # type: ignore
-        return tuple(times_two_to(end ** (1 / self.p), self.exponent) for end in (low, high))  # type: ignore
+        return max(self.value - self._solved.gap - moved, 0.0), self.value + moved
+
+    def distance(self, cost: float) -> float:
+        """W_p, in the caller's units, for a cost in those of the solver."""
+        return times_two_to(cost ** (1 / self.p), self.exponent)
+
+    def distance_bracket(self) -> tuple[float, float]:
+        """What W_p is between, the rounding of cost and potentials included: those are feasible to FEASIBLE only."""
+        from divkit.transport._bracket import FEASIBLE
+
+        low, high = self._bracket()
+        f, g = (
+            float(np.abs(potential) @ (side.masses / self._total))
+            for side, potential in ((self._x_side, self._solved.f), (self._y_side, self._solved.g))
+        )
+        low = max(low - FEASIBLE * (f + g + self.value), 0.0)
+        return self.distance(low), self.distance(high * (1 + FEASIBLE))
 
     def coupling(self) -> Coupling:
         """The plan, the potentials and the bracket."""
@@ -207,7 +228,7 @@ class _Found:
         def scale(value: float) -> float:
             return times_two_to(value, self.exponent, self.p)
 
-        lower, upper = self.ends(root=False)
+        lower, upper = (scale(end) for end in self._bracket())
         factor = scale(1.0)
         if not 0 < factor < math.inf or math.isinf(upper):
             raise InvalidInput(
@@ -257,11 +278,11 @@ class _Found:
                 {"lower": 0.0, "upper": times_two_to(_UNDERFLOW, self.exponent)},
             )
 
-    def _to_units(self, error: NotConverged, *, root: bool) -> None:
+    def _to_units(self, error: NotConverged) -> None:
+        """The bracket of a failure as one of W_p in the caller's units."""
         for end in ("lower", "upper"):
             if end in error.info:
-                value = max(float(error.info[end]), 0.0)
-                error.info[end] = times_two_to(value ** (1 / self.p) if root else value, self.exponent)
+                error.info[end] = self.distance(max(float(error.info[end]), 0.0))
 
 
 def _lift(frame: Extent, x: _F, y: _F) -> int:

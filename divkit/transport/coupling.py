@@ -92,7 +92,12 @@ def _chosen(x: Any, y: Any, p: float, method: str | Method, wanted: ColumnGenera
     auto = isinstance(method, str) and method == "auto"
     chosen = select_method(Wasserstein(p), Samples(x), Samples(y)) if auto else resolve_method(method)
     if isinstance(chosen, ColumnGeneration):
-        return chosen if chosen != ColumnGeneration() and wanted == ColumnGeneration() else wanted
+        if isinstance(method, ColumnGeneration) and wanted not in (ColumnGeneration(), method):
+            raise InvalidInput(
+                f"tolerance, max_seconds, on_limit and progress go either into the call or into the method object, got "
+                f"{wanted} beside {method}; pass method='column_generation', or leave them out of the call"
+            )
+        return method if isinstance(method, ColumnGeneration) else wanted
     if not hasattr(chosen, "solve"):
         raise Unsupported(
             f"method {chosen.name!r} gives no plan; use 'line', 'emd', 'lp', 'column_generation' or 'auto'"

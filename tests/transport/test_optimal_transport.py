@@ -12,6 +12,8 @@ from transport_strategies import frozen
 import divkit
 from divkit import optimal_transport
 from divkit._errors import InvalidInput, NotConverged, Unsupported
+from divkit.divergences import Wasserstein
+from divkit.measures import Samples
 from divkit.transport.column_generation import ColumnGeneration
 from divkit.transport.emd import EMD
 
@@ -210,3 +212,24 @@ class TestErrors:
     def test_costs_beyond_float64_are_refused_with_the_factor_that_helps(self):
         with pytest.raises(InvalidInput, match=r"leave the range of float64.*divide x and y by 2\.0\*\*"):
             optimal_transport(1e200 * SMALL.x, 1e200 * SMALL.y, p=2, method="column_generation")
+
+
+def test_settings_in_the_call_and_in_the_method_object_are_not_mixed(rng):
+    x, y = rng.normal(size=(2, 30, 2))
+    with pytest.raises(InvalidInput, match="either into the call or into the method object"):
+        optimal_transport(x, y, method=ColumnGeneration(tolerance=0.1), progress=True)
+    given = ColumnGeneration(tolerance=0.5)
+    assert optimal_transport(x, y, method=given).cost == given.solve(x, y).cost
+
+
+def test_the_estimate_is_the_cost_of_the_plan_and_what_light_masses_blur_is_in_its_interval(rng):
+    x, y = rng.normal(size=(2, 30, 2))
+    weights = np.append(np.ones(29), 1e-14)
+    value = ColumnGeneration().estimate(
+        Wasserstein(1), Samples(x, weights), Samples(y), level=0.95, rng=np.random.default_rng(0)
+    )
+    plan = ColumnGeneration().solve(x, y, weights)
+    assert value == plan.cost
+    assert value.interval[0] < value < value.interval[1]
+    # 60 masses rounded to 2**-60 of the total travel at most the extent
+    assert value.interval[1] - value.interval[0] < 1e-12 * value

@@ -8,7 +8,7 @@ from divkit._compile import compiled
 from divkit.transport._kernels.boxes import least_slack
 from divkit.transport._kernels.pairs import pair_cost, squared_distances
 
-__all__ = ["nearest_in_blocks", "violations_in_blocks"]
+__all__ = ["insert", "keep_worst", "nearest_in_blocks", "violations_in_blocks"]
 
 _OPTIONS = {"error_model": "numpy", "nogil": True}
 _FAST = {"nnan", "nsz", "reassoc", "contract", "arcp"}
@@ -47,6 +47,17 @@ def _least_margin(x, i, y_columns, potential, start, count, level, p, squared):
 
 
 @compiled(**_OPTIONS)
+def insert(values, indices, place, value, j):
+    """Put (value, j) into the ascending lists values, indices (k,), whose entry at `place` is free or given up."""
+    while place > 0 and values[place - 1] > value:
+        values[place] = values[place - 1]
+        indices[place] = indices[place - 1]
+        place -= 1
+    values[place] = value
+    indices[place] = j
+
+
+@compiled(**_OPTIONS)
 def keep_worst(values, indices, counts, i, value, j):
     """Insert (value, j) into row i of the ascending lists values, indices (n, k) if it is among the k smallest."""
     k = values.shape[1]
@@ -58,12 +69,7 @@ def keep_worst(values, indices, counts, i, value, j):
     else:
         place = count
         counts[i] = count + 1
-    while place > 0 and values[i, place - 1] > value:
-        values[i, place] = values[i, place - 1]
-        indices[i, place] = indices[i, place - 1]
-        place -= 1
-    values[i, place] = value
-    indices[i, place] = j
+    insert(values[i], indices[i], place, value, j)
 
 
 @compiled(**_OPTIONS)
@@ -162,10 +168,4 @@ def _keep_least(squared, g, level, start, count, p, values, indices):
         if squared[q] >= (t * abs(t) if p == 1 else t):
             continue
         value = (np.sqrt(squared[q]) if p == 1 else squared[q]) - g[start + q] - level
-        place = k - 1
-        while place > 0 and values[place - 1] > value:
-            values[place] = values[place - 1]
-            indices[place] = indices[place - 1]
-            place -= 1
-        values[place] = value
-        indices[place] = start + q
+        insert(values, indices, k - 1, value, start + q)

@@ -16,10 +16,10 @@ import numpy as np
 
 from divkit._compile import compiled
 
-__all__ = ["hang_on_hub", "pivot", "price_of_hub", "recompute_potentials"]
+__all__ = ["PARENT", "hang_on_hub", "pivot", "price_of_hub", "recompute_potentials"]
 
 _OPTIONS = {"error_model": "numpy", "nogil": True}
-_CHILD, _NEXT, _PREVIOUS, _PARENT = 0, 1, 2, 3
+_CHILD, _NEXT, _PREVIOUS, PARENT = 0, 1, 2, 3  # columns of links
 _UNLIMITED = np.int64(2**62)
 
 
@@ -56,7 +56,7 @@ def hang_on_hub(x_masses, y_masses, f, g, price, links, arc_cost, flow, potentia
     potential[hub] = 0.0
     size[hub] = n + m + 1
     for u in range(n + m - 1, -1, -1):
-        links[u, _PARENT] = hub
+        links[u, PARENT] = hub
         size[u] = 1
         if u < n:
             arc_cost[u] = f[u] + price
@@ -137,11 +137,11 @@ def _leaving(n, source, target, links, flow, size):
         if size[u] < size[v]:
             if u < n and flow[u] < u_least:
                 u_least, u_out = flow[u], u
-            u = links[u, _PARENT]
+            u = links[u, PARENT]
         else:
             if v >= n and flow[v] <= v_least:
                 v_least, v_out = flow[v], v
-            v = links[v, _PARENT]
+            v = links[v, PARENT]
     if v_least <= u_least:
         return v_out, v_least, True, u
     return u_out, u_least, False, u
@@ -153,11 +153,11 @@ def _push(n, source, target, apex, amount, links, flow):
     u = source
     while u != apex:
         flow[u] += -amount if u < n else amount
-        u = links[u, _PARENT]
+        u = links[u, PARENT]
     u = target
     while u != apex:
         flow[u] += amount if u < n else -amount
-        u = links[u, _PARENT]
+        u = links[u, PARENT]
 
 
 @compiled(**_OPTIONS)
@@ -170,9 +170,9 @@ def _rehang(leaving, inside, outside, cost, amount, links, arc_cost, flow, size)
     parent, new_cost, new_flow = outside, cost, amount
     u, before, first = inside, np.int32(0), True
     while True:
-        old_parent, old_cost, old_flow, old_size = links[u, _PARENT], arc_cost[u], flow[u], size[u]
+        old_parent, old_cost, old_flow, old_size = links[u, PARENT], arc_cost[u], flow[u], size[u]
         _remove_child(links, old_parent, u)
-        links[u, _PARENT] = parent
+        links[u, PARENT] = parent
         arc_cost[u] = new_cost
         flow[u] = new_flow
         size[u] = total - before
@@ -242,14 +242,14 @@ def pivot(
         if amount > 0:
             _push(n, source, target, apex, amount, links, flow)
         moved = size[leaving]
-        u = links[leaving, _PARENT]
+        u = links[leaving, PARENT]
         while u != apex:
             size[u] -= moved
-            u = links[u, _PARENT]
+            u = links[u, PARENT]
         u = outside
         while u != apex:
             size[u] += moved
-            u = links[u, _PARENT]
+            u = links[u, PARENT]
         shift = potential[outside] + (-cost if inside < n else cost) - potential[inside]
         _rehang(leaving, inside, outside, cost, amount, links, arc_cost, flow, size)
         if 2 * moved <= nodes:

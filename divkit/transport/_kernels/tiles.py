@@ -12,10 +12,10 @@ import numpy as np
 
 from divkit._compile import compiled
 from divkit.transport._kernels.boxes import least_slack
-from divkit.transport._kernels.low import keep_worst
+from divkit.transport._kernels.low import insert, keep_worst
 from divkit.transport._kernels.pairs import pair_cost
 
-__all__ = ["centred_rows", "merge_nearest", "reachable_blocks", "tile_violations"]
+__all__ = ["centred_rows", "merge_nearest", "reachable_blocks", "rounded_up", "tile_violations"]
 
 _OPTIONS = {"error_model": "numpy", "nogil": True}
 _FAST = {"nnan", "nsz", "reassoc", "contract", "arcp"}
@@ -86,6 +86,15 @@ def _rounded_up(value):
 
 
 @compiled(**_OPTIONS)
+def rounded_up(values):
+    """`_rounded_up` of each of values (k,)."""
+    out = np.empty(len(values), np.float32)
+    for i in range(len(values)):
+        out[i] = _rounded_up(values[i])
+    return out
+
+
+@compiled(**_OPTIONS)
 def _bar(level, values, counts, i):
     """What c - g must be below to be worth a look: a full list takes only what is worse than all it holds."""
     k = values.shape[1]
@@ -141,10 +150,4 @@ def merge_nearest(squared, low, start, single, p, values, indices):
                 if row[q] >= (t * abs(t) if p == 1 else t):
                     continue
                 value = (np.sqrt(max(row[q], np.float32(0.0))) if p == 1 else row[q]) - single[q]
-                place = k - 1
-                while place > 0 and kept[place - 1] > value:
-                    kept[place] = kept[place - 1]
-                    places[place] = places[place - 1]
-                    place -= 1
-                kept[place] = value
-                places[place] = start + q
+                insert(kept, places, k - 1, value, start + q)
