@@ -77,10 +77,12 @@ def _measured(order: dict[str, Any]) -> dict[str, Any]:
     prepare(problem.small, **settings)()
     solve = prepare(problem, **settings)
     before, seconds = _start_of_peak(), []
+    # On one thread the time that other tenants of the machine take away does not count.
+    clock = time.process_time if order["threads"] == 1 else time.perf_counter
     for _ in range(order["repeats"]):
-        start = time.perf_counter()
+        start = clock()
         found = solve()
-        seconds.append(time.perf_counter() - start)
+        seconds.append(clock() - start)
     facts = {"seconds": seconds, "peak_mb": (_peak() - before) / 2**20}
     if order["solver"] == "pot":
         return {**facts, "value": found}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -63,7 +64,7 @@ def estimate(
         A name of `divkit.DIVERGENCES`, or an object: `FDivergence`, `Wasserstein(p)`, ...
     method : str or Method
         A name of `divkit.METHODS`, a method object with its settings, or "auto": the first that applies of exact,
-        line, column_generation (from some hundred points) and emd for atoms, of closed_form, quadrature and
+        line, column_generation and emd for atoms, of closed_form, quadrature and
         monte_carlo for laws. `estimate(...).method` shows the choice.
     level : float
         Confidence level of the interval of a random estimate.
@@ -99,7 +100,14 @@ def _run(div: Divergence, P: Measure, Q: Measure, method: str | Method, level: f
     if P.dim is not None and Q.dim is not None and P.dim != Q.dim:
         raise InvalidInput(f"the two laws must live in one space, but their dimensions are {P.dim} and {Q.dim}")
     chosen = select_method(div, P, Q) if isinstance(method, str) and method == "auto" else resolve_method(method)
-    return chosen.estimate(div, P, Q, level=level, rng=check_rng(rng))
+    generator = check_rng(rng) if chosen.draws or rng is not None else _undrawn()
+    return chosen.estimate(div, P, Q, level=level, rng=generator)
+
+
+@cache
+def _undrawn() -> np.random.Generator:
+    """A generator for methods that draw nothing: making one takes longer than solving a small problem."""
+    return np.random.default_rng(0)
 
 
 class FDivergenceVerb(Protocol):
@@ -234,8 +242,8 @@ def wasserstein(
     p : float
         Order in [1, inf].
     method, level, rng
-        As in `divkit.estimate`; "auto" takes `line` in one dimension, and above it `column_generation` for p = 1
-        and 2, except between few points, where `emd` is faster.
+        As in `divkit.estimate`; "auto" takes `line` in one dimension, above it `column_generation` for p = 1
+        and 2, and `emd` for other orders.
 
     Returns
     -------

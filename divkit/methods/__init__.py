@@ -30,6 +30,7 @@ class Method(ABC):
     bound: ClassVar[Bound]
     estimand: ClassVar[Estimand]
     requires: ClassVar[str | None] = None  # the extra that brings its optional dependency
+    draws: ClassVar[bool] = False  # whether it uses random numbers
 
     @abstractmethod
     def refusal(self, div: Divergence, P: Measure, Q: Measure) -> str | None:

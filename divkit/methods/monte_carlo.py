@@ -69,6 +69,7 @@ class MonteCarlo(Method):
     divergences: ClassVar[str] = "every f-divergence"
     bound: ClassVar[Bound] = "consistent"
     estimand: ClassVar[Estimand] = "given"
+    draws: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "n", check_integer("n", self.n, 2))

@@ -81,6 +81,9 @@ def balance(x_weights: Any, y_weights: Any, n: int, m: int) -> Masses:
     InvalidInput
         For weights of the wrong shape, negative, not finite, or all zero.
     """
+    if x_weights is None and y_weights is None:
+        divisor = math.gcd(n, m)
+        return Masses(np.full(n, float(m // divisor)), np.full(m, float(n // divisor)), float(n * m // divisor), True)
     x, y = _weights("x_weights", x_weights, n), _weights("y_weights", y_weights, m)
     x_total, y_total = math.fsum(x), math.fsum(y)
     if _whole(x) and _whole(y):

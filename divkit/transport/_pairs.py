@@ -57,8 +57,9 @@ class Extent:
 
 def extent(*sets: _F) -> Extent:
     """The common extent of point sets (n, d), (m, d), ..."""
-    low = np.min([points.min(axis=0) for points in sets], axis=0)  # (d,)
-    high = np.max([points.max(axis=0) for points in sets], axis=0)
+    low, high = sets[0].min(axis=0), sets[0].max(axis=0)  # (d,)
+    for points in sets[1:]:
+        low, high = np.minimum(low, points.min(axis=0)), np.maximum(high, points.max(axis=0))
     columns = np.asarray(low < high)
     if not columns.any():
         return Extent(columns, 0)
@@ -66,7 +67,8 @@ def extent(*sets: _F) -> Extent:
     sides = np.ldexp(high[columns], -half) - np.ldexp(low[columns], -half)
     longest = power_of_two(float(sides.max()))
     # Underflow of short sides is harmless beside one of at least 1/2; the factor covers the rounding of the norm.
-    diagonal = float(np.linalg.norm(np.ldexp(sides, -longest))) * (1 + 1e-9)
+    unit = np.ldexp(sides, -longest)
+    diagonal = math.sqrt(float(unit @ unit)) * (1 + 1e-9)
     return Extent(columns, longest + half + power_of_two(diagonal))
 
 
@@ -75,9 +77,8 @@ def times_two_to(value: float, exponent: int, p: float = 1.0) -> float:
 
     The product exponent * p is exact: rounded to a float near 1000, it would cost three digits of the power.
     """
-    power = max(
-        Fraction(-9999), min(Fraction(9999), exponent * Fraction(p))
-    )  # the ends are beyond all floats and their reciprocals
+    # The ends are beyond all floats and their reciprocals.
+    power = max(Fraction(-9999), min(Fraction(9999), exponent * Fraction(p))) if p != 1 else exponent
     whole = math.floor(power)
     try:
         return math.ldexp(value * 2.0 ** float(power - whole), whole)

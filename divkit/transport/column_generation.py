@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,15 +23,17 @@ from divkit.transport._pairs import Extent, envelope, extent, times_two_to
 from divkit.transport._points import point_refusal, weighted_points
 from divkit.transport._rounds import RELATIVE_GAP
 
+if TYPE_CHECKING:
+    from divkit.transport._bracket import Bracketed
+
 __all__ = ["ColumnGeneration"]
 
 _F = NDArray[np.float64]
 _I = NDArray[np.int64]
+_Rows = NDArray[np.intp]
 
 OnLimit = Literal["raise", "bracket"]
-# Pairs from which `auto` takes it. In the plane, benchmarks/exact_transport.py has the dense network simplex ahead
-# at 300 x 300 and far behind at 1,000 x 1,000.
-_CROSSOVER: Final = 160_000
+FEW_PAIRS: Final = 120_000  # as many arcs at once take less time than finding out which of them matter
 _GRID: Final = 2.0**60  # integer masses of laws whose weights span too much for 2**52
 _FAR: Final = 2.0**400  # beside distances of at most 2**55
 _LIFT: Final = 55
@@ -91,10 +93,6 @@ class ColumnGeneration(Method):
             return f"p must be 1 or 2, got {div.p:g}; use method 'emd'"
         return reason
 
-    def suited(self, P: Measure, Q: Measure) -> bool:
-        """Smaller problems are left to the dense network simplex."""
-        return len(weighted_points(P)[0]) * len(weighted_points(Q)[0]) >= _CROSSOVER
-
     def estimate(self, div: Divergence, P: Measure, Q: Measure, *, level: float, rng: np.random.Generator) -> Estimate:
         """W_p between the given point sets; `level` and `rng` are not used, the bracket is certain.
 
@@ -153,32 +151,21 @@ class _Found:
     """A solved problem: everything between the caller's points and units and those of the solver."""
 
     def __init__(self, x: _F, y: _F, x_weights: Any, y_weights: Any, p: int, method: ColumnGeneration) -> None:
-        from divkit.transport._atoms import Atoms, spread_over
-        from divkit.transport._bracket import Bracketed
-        from divkit.transport._generation import solve_points
-        from divkit.transport._level_solver import Settings
-        from divkit.transport._levels import Level
-        from divkit.transport._watch import Watch
+        from divkit.transport._atoms import spread_over
 
         check_same_dimension(x, y)
         self.shape, self.p = (len(x), len(y)), p
         self.masses = balance(x_weights, y_weights, len(x), len(y))
         rows, columns = self.masses.rows, self.masses.columns
         frame = extent(x[rows], y[columns])
-        lift = _lift(frame, x[rows], y[columns])
-        self.exponent, self._reach = frame.exponent - lift, lift  # the solver's unit of length; the extent in it
-        self._x, self._y = (_placed(frame, points, lift) for points in (x, y))
         a, b = _integers(self.masses.x[rows], self.masses.y[columns])
-        self._x_side, self._y_side = Atoms.of(self._x, rows, a), Atoms.of(self._y, columns, b)
-        level = Level(self._x_side.points, self._y_side.points, self._x_side.masses, self._y_side.masses)
-        watch = Watch(method.max_seconds, method.progress)
-        try:
-            solved: Bracketed = solve_points(level, Settings(p, threads=workers(), tolerance=method.tolerance), watch)
-        except NotConverged as error:
-            self._to_units(error)
-            raise
-        finally:
-            watch.close()
+        solved: Bracketed | None = None
+        if len(rows) * len(columns) <= FEW_PAIRS:
+            self._place(frame, x, y, 0)
+            solved = self._solve_dense(rows, columns, a, b)
+        if solved is None:
+            self._place(frame, x, y, _lift(frame, x[rows], y[columns]))
+            solved = self._solve_sparse(rows, columns, a, b, method)
         self._solved, self._total = solved, float(a.sum())
         self._rows, self._columns, self._flows = spread_over(self._x_side, self._y_side, solved)
         self._check_underflow()
@@ -191,6 +178,40 @@ class _Found:
                 f"raise max_seconds, or pass on_limit='bracket' to get the bracket, or a tolerance",
                 {"lower": lower, "upper": upper, **self.info},
             )
+
+    def _place(self, frame: Extent, x: _F, y: _F, lift: int) -> None:
+        """Choose the solver's unit of length, and the extent in it."""
+        self.exponent, self._reach = frame.exponent - lift, lift
+        self._x, self._y = (
+            _placed(frame, points, lift, bool(masses.all()))
+            for points, masses in ((x, self.masses.x), (y, self.masses.y))
+        )
+
+    def _solve_dense(self, rows: _Rows, columns: _Rows, a: _I, b: _I) -> Bracketed | None:
+        from divkit.transport._atoms import Atoms
+        from divkit.transport._dense import solve_dense
+        from divkit.transport._levels import Level
+
+        self._x_side, self._y_side = Atoms.each(self._x, rows, a), Atoms.each(self._y, columns, b)
+        return solve_dense(Level(self._x_side.points, self._y_side.points, a, b), self.p)
+
+    def _solve_sparse(self, rows: _Rows, columns: _Rows, a: _I, b: _I, method: ColumnGeneration) -> Bracketed:
+        from divkit.transport._atoms import Atoms
+        from divkit.transport._generation import solve_points
+        from divkit.transport._level_solver import Settings
+        from divkit.transport._levels import Level
+        from divkit.transport._watch import Watch
+
+        self._x_side, self._y_side = Atoms.of(self._x, rows, a), Atoms.of(self._y, columns, b)
+        level = Level(self._x_side.points, self._y_side.points, self._x_side.masses, self._y_side.masses)
+        watch = Watch(method.max_seconds, method.progress)
+        try:
+            return solve_points(level, Settings(self.p, threads=workers(), tolerance=method.tolerance), watch)
+        except NotConverged as error:
+            self._to_units(error)
+            raise
+        finally:
+            watch.close()
 
     @property
     def value(self) -> float:
@@ -297,10 +318,12 @@ def _lift(frame: Extent, x: _F, y: _F) -> int:
     return min(_LIFT, max(0, -power_of_two(typical))) if typical > 0 else 0
 
 
-def _placed(frame: Extent, points: _F, lift: int) -> _F:
+def _placed(frame: Extent, points: _F, lift: int, everyone: bool) -> _F:
     """The points in the solver's unit; those without mass that lie far outside are moved to the edge of a box."""
     if not frame.columns.any():
         return np.zeros((len(points), 1))
+    if everyone:
+        return frame.place(points, lift)
     with np.errstate(over="ignore"):
         return np.clip(frame.place(points, lift), -_FAR, _FAR)
 

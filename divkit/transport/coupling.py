@@ -40,7 +40,7 @@ def optimal_transport(
         Order, finite and at least 1. Between many points in several dimensions 1 and 2 are far faster than others.
     method : str or Method
         "line", "emd", "lp", "column_generation", or such an object with settings; "auto" takes "line" in one dimension,
-        and above it "column_generation" for p = 1 and 2, except between few points, where "emd" is faster.
+        above it "column_generation" for p = 1 and 2, and "emd" for other orders.
     tolerance : float
         Stop as soon as (upper - lower) / upper of the cost is known to be at most this; 0 solves to optimality. Methods
         other than column_generation always do.

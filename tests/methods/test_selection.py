@@ -58,7 +58,7 @@ def test_a_class_is_answered_with_its_object() -> None:
         ("placed", "placed", "hellinger", "exact"),
         ("line", "line", "wasserstein1", "line"),
         ("placed", "line", "wasserstein2", "line"),
-        ("plane", "plane", "wasserstein1", "emd"),
+        ("plane", "plane", "wasserstein1", "column_generation"),
         ("normal", "normal", "kl", "closed_form"),
         ("poisson", "poisson", "kl", "closed_form"),
         ("normal", "student", "kl", "quadrature"),

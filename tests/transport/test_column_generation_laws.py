@@ -14,6 +14,8 @@ from transport_strategies import distance, frozen, point_sets, weights
 from divkit.transport.column_generation import ColumnGeneration
 from divkit.transport.emd import EMD
 
+pytestmark = pytest.mark.usefixtures("route")
+
 SOLVER = ColumnGeneration()
 ORDERS = st.sampled_from([1, 2])
 

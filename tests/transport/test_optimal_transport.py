@@ -30,12 +30,10 @@ class TestChoice:
     def test_one_dimension_is_sorted(self, rng, n, p):
         assert method_of(optimal_transport(rng.normal(size=n), rng.normal(size=(n, 1)), p=p)) == "line"
 
-    def test_few_points_go_to_the_dense_simplex(self):
-        assert method_of(optimal_transport(SMALL.x, SMALL.y)) == "emd"
-
     @pytest.mark.parametrize("p", [1, 2])
-    def test_many_points_go_to_column_generation(self, p):
-        assert method_of(optimal_transport(LARGE.x, LARGE.y, p=p)) == "column_generation"
+    @pytest.mark.parametrize("given", [SMALL, LARGE], ids=["small", "large"])
+    def test_the_first_two_orders_go_to_column_generation(self, given, p):
+        assert method_of(optimal_transport(given.x, given.y, p=p)) == "column_generation"
 
     def test_other_orders_go_to_the_dense_simplex(self):
         assert method_of(optimal_transport(LARGE.x, LARGE.y, p=3)) == "emd"

@@ -1,0 +1,16 @@
+"""Fixtures of the transport tests."""
+
+from __future__ import annotations
+
+import pytest
+
+from divkit.transport import column_generation
+
+
+@pytest.fixture(scope="module", params=["all pairs", "few arcs"])
+def route(request):
+    """Both ways in which small problems can be solved: on all pairs at once, and as large ones are."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "few arcs":
+            patch.setattr(column_generation, "FEW_PAIRS", 0)
+        yield request.param
