@@ -58,9 +58,8 @@ class Atoms:
     @classmethod
     def each(cls, points: _F, heavy: NDArray[np.intp], masses: _I) -> Atoms:
         """points[heavy] as they come, one atom each."""
-        order = heavy.astype(np.int64)
         used = points if len(heavy) == len(points) else points[heavy]
-        return cls(used, masses, order, masses, np.arange(len(order) + 1))
+        return cls(used, masses, heavy, masses, np.arange(len(heavy) + 1))
 
     def to_members(self, potential: _F) -> _F:
         """The potential (k,) of its atom for every member."""

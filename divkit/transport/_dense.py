@@ -23,7 +23,7 @@ def solve_dense(level: Level, p: int) -> Bracketed | None:
         )
         if hung != 0:
             return None
-        info = {"levels": 1, "rounds": rounds, "arcs": arcs, "looked": arcs, "checked": arcs}
+        info = {"levels": 0, "rounds": rounds, "arcs": arcs, "looked": arcs, "checked": arcs}
         found = evaluate(level, p, (rows, columns, flows), f, g, info)
         if found.gap <= _GAP * found.value:
             return found

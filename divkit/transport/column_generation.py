@@ -158,7 +158,7 @@ class _Found:
         self.masses = balance(x_weights, y_weights, len(x), len(y))
         rows, columns = self.masses.rows, self.masses.columns
         frame = extent(x[rows], y[columns])
-        a, b = _integers(self.masses.x[rows], self.masses.y[columns])
+        a, b = _integers(self.masses.x[rows], self.masses.y[columns], self.masses.exact)
         solved: Bracketed | None = None
         if len(rows) * len(columns) <= FEW_PAIRS:
             self._place(frame, x, y, 0)
@@ -275,6 +275,8 @@ class _Found:
     def _potentials(self) -> tuple[_F, _F]:
         """Potentials of all points; those without mass take part last, by c-transforms."""
         n, m = self.shape
+        if (len(self._x_side.points), len(self._y_side.points)) == (n, m) and self._solved.info["levels"] == 0:
+            return self._solved.f, self._solved.g  # each point is an atom, in its own place
         f, g = np.zeros(n), np.zeros(m)
         f[self._x_side.members], g[self._y_side.members] = (
             side.to_members(potential)
@@ -328,9 +330,9 @@ def _placed(frame: Extent, points: _F, lift: int, everyone: bool) -> _F:
         return np.clip(frame.place(points, lift), -_FAR, _FAR)
 
 
-def _integers(x: _F, y: _F) -> tuple[_I, _I]:
+def _integers(x: _F, y: _F, exact: bool) -> tuple[_I, _I]:
     """Positive integer masses of equal totals from balanced ones."""
-    if float(x.sum()) > 1.0 and np.all(x == np.rint(x)) and np.all(y == np.rint(y)):
+    if exact or (float(x.sum()) > 1.0 and np.all(x == np.rint(x)) and np.all(y == np.rint(y))):
         return x.astype(np.int64), y.astype(np.int64)
     a, b = (np.maximum(np.rint(part / part.sum() * _GRID).astype(np.int64), 1) for part in (x, y))
     surplus = int(a.sum()) - int(b.sum())
