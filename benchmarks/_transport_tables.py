@@ -38,6 +38,11 @@ def powers(exponents: dict[str, float | None]) -> str:
     return ", ".join(known) or "not fitted"
 
 
+def clock(result: dict[str, Any]) -> str:
+    """Whose seconds were counted."""
+    return f"Times are {result['clock']}.\n" if "clock" in result else ""
+
+
 def exact_transport_race() -> str:
     result = load("exact_transport_race")
     rows = [
@@ -57,7 +62,9 @@ def exact_transport_race() -> str:
     fits = result["exponents"]
     sentence = f"\nFitted times: divkit {powers(fits['divkit'])}; POT {powers(fits['pot'])}.\n"
     worst = max(row["relative_difference"] for row in result["rows"])
-    return markdown(heads, rows) + sentence + f"The costs of both agree to {worst:.1e}.\n" + footer(result)
+    return (
+        markdown(heads, rows) + sentence + f"The costs of both agree to {worst:.1e}.\n" + clock(result) + footer(result)
+    )
 
 
 def exact_transport_scale() -> str:
@@ -75,7 +82,7 @@ def exact_transport_scale() -> str:
         for row in result["rows"]
     ]
     heads = [*POINTS, "one thread", f"{result['cores_used']} threads", "peak memory", "relative gap", "rounds", "arcs"]
-    return markdown(heads, rows) + f"\nFitted times: {powers(result['exponents'])}.\n" + footer(result)
+    return markdown(heads, rows) + f"\nFitted times: {powers(result['exponents'])}.\n" + clock(result) + footer(result)
 
 
 def exact_transport_assignment() -> str:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from _fdiv_tables import TABLES as FDIV_TABLES
 from _markdown import footer, load, markdown, ms, times
 from _transport_tables import (
     exact_transport,
@@ -152,6 +153,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "exact_transport_assignment": exact_transport_assignment,
     "exact_transport_tolerance": exact_transport_tolerance,
     "exact_transport_curves": exact_transport_curves,
+    **FDIV_TABLES,
 }
 
 

@@ -39,6 +39,13 @@ _PUBLIC = {
     "ClosedForm": "divkit.methods.closed_form",
     "Quadrature": "divkit.methods.quadrature",
     "MonteCarlo": "divkit.methods.monte_carlo",
+    "CrossFit": "divkit.methods.crossfit",
+    "estimate_all": "divkit.methods.crossfit",
+    "PlugIn": "divkit.methods.plugin",
+    "KNN": "divkit.methods.knn",
+    "Binned": "divkit.methods.binned",
+    "fdivergence_from_counts": "divkit.methods.binned",
+    **dict.fromkeys(("donsker_varadhan", "fdiv_lower_bound"), "divkit.lower_bounds"),
     "Line": "divkit.transport.line",
     "ColumnGeneration": "divkit.transport.column_generation",
     "EMD": "divkit.transport.emd",
@@ -50,6 +57,7 @@ _PUBLIC = {
     "normalize": "divkit._checks",
     **dict.fromkeys(
         (
+            "DegenerateDataWarning",
             "DivkitError",
             "DivkitWarning",
             "InvalidInput",
@@ -108,6 +116,9 @@ if TYPE_CHECKING:
         transport as transport,
     )
     from divkit._checks import normalize as normalize
+    from divkit._errors import (
+        DegenerateDataWarning as DegenerateDataWarning,
+    )
     from divkit._errors import (
         DivkitError as DivkitError,
     )
@@ -179,6 +190,8 @@ if TYPE_CHECKING:
     from divkit.divergences import (
         Wasserstein as Wasserstein,
     )
+    from divkit.lower_bounds import donsker_varadhan as donsker_varadhan
+    from divkit.lower_bounds import fdiv_lower_bound as fdiv_lower_bound
     from divkit.measures import (
         Density as Density,
     )
@@ -197,9 +210,15 @@ if TYPE_CHECKING:
     from divkit.methods import (
         Method as Method,
     )
+    from divkit.methods.binned import Binned as Binned
+    from divkit.methods.binned import fdivergence_from_counts as fdivergence_from_counts
     from divkit.methods.closed_form import ClosedForm as ClosedForm
+    from divkit.methods.crossfit import CrossFit as CrossFit
+    from divkit.methods.crossfit import estimate_all as estimate_all
     from divkit.methods.exact import Exact as Exact
+    from divkit.methods.knn import KNN as KNN
     from divkit.methods.monte_carlo import MonteCarlo as MonteCarlo
+    from divkit.methods.plugin import PlugIn as PlugIn
     from divkit.methods.quadrature import Quadrature as Quadrature
     from divkit.power_divergences import (
         alpha_divergence as alpha_divergence,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 __all__ = [
+    "DegenerateDataWarning",
     "DivkitError",
     "DivkitWarning",
     "InvalidInput",
@@ -52,6 +53,10 @@ class Unsupported(DivkitError, NotImplementedError):
 
 class DivkitWarning(UserWarning):
     """Base class of divkit's warnings; the number that comes with one stays valid."""
+
+
+class DegenerateDataWarning(DivkitWarning):
+    """The data are not what the method assumes (ties, duplicates, constant columns); what was done about it is said."""
 
 
 class UnreliableEstimateWarning(DivkitWarning):

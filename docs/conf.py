@@ -64,6 +64,8 @@ _PAGES = (
     "performance",
     "changelog",
     "exact-transport",
+    "samples",
+    "accuracy",
 )
 html_sidebars: dict[str, list[str]] = {page: [] for page in _PAGES}  # they have no pages below them
 html_show_sourcelink = False

@@ -11,8 +11,8 @@ from typing import ClassVar, Final, cast
 import numpy as np
 
 from divkit._errors import InvalidInput, Unsupported
-from divkit.divergences import IPM, Divergence, Wasserstein
-from divkit.measures import Law, Measure, Samples
+from divkit.divergences import IPM, DerivedDivergence, Divergence, FDivergence, Wasserstein
+from divkit.measures import Discrete, Law, Measure, Samples
 from divkit.result import Bound, Estimand, Estimate
 
 __all__ = ["METHODS", "Method", "method_class", "resolve_method", "select_method"]
@@ -69,13 +69,18 @@ METHODS: Final[Mapping[str, str]] = MappingProxyType(
         "emd": "divkit.transport.emd:EMD",
         "column_generation": "divkit.transport.column_generation:ColumnGeneration",
         "lp": "divkit.transport.lp:LinearProgram",
+        "crossfit": "divkit.methods.crossfit:CrossFit",
+        "plugin": "divkit.methods.plugin:PlugIn",
+        "knn": "divkit.methods.knn:KNN",
+        "binned": "divkit.methods.binned:Binned",
     }
 )
 
-# The orders in which `auto` asks: the first method that is suited and does not refuse computes. Two, so that points
+# The orders in which `auto` asks: the first method that is suited and does not refuse computes. Three, so that points
 # never load the machinery of densities.
 _AUTO_ATOMS: Final = ("exact", "line", "column_generation", "emd")
 _AUTO_LAWS: Final = ("closed_form", "quadrature", "monte_carlo")
+_AUTO_SAMPLES: Final = ("plugin", "knn", "binned")
 
 
 def method_class(name: str) -> type[Method]:
@@ -113,9 +118,8 @@ def select_method(div: Divergence, P: Measure, Q: Measure) -> Method:
     Unsupported
         If every method refuses; the message has each reason.
     """
-    laws = isinstance(P, Law), isinstance(Q, Law)
     reasons = []
-    for name in (*(() if all(laws) else _AUTO_ATOMS), *(_AUTO_LAWS if any(laws) else ())):
+    for name in _asked(div, P, Q):
         method = method_class(name)()
         reason = method.refusal(div, P, Q)
         if reason is None and method.suited(P, Q):
@@ -127,6 +131,14 @@ def select_method(div: Divergence, P: Measure, Q: Measure) -> Method:
     )
 
 
+def _asked(div: Divergence, P: Measure, Q: Measure) -> tuple[str, ...]:
+    """The methods that `auto` asks, in order."""
+    laws = isinstance(P, Law), isinstance(Q, Law)
+    if isinstance(P, Samples) and isinstance(div, FDivergence | DerivedDivergence) and not isinstance(Q, Discrete):
+        return _AUTO_SAMPLES
+    return (*(() if all(laws) else _AUTO_ATOMS), *(_AUTO_LAWS if any(laws) else ()))
+
+
 def _advice(div: Divergence, P: Measure, Q: Measure) -> str:
     """What to do where nothing applies, as a sentence; empty where the methods' own reasons say it."""
     if isinstance(div, IPM):
@@ -135,8 +147,8 @@ def _advice(div: Divergence, P: Measure, Q: Measure) -> str:
         return ""
     if isinstance(P, Samples) or isinstance(Q, Samples):
         return (
-            "Samples have no density: count them in common cells and pass divkit.normalize(counts) for both, "
-            "or compare the points by divkit.wasserstein1. "
+            "Two Samples can be compared in any f-divergence, Samples P with a density Q in kl; for other pairs draw "
+            "Samples from the law, or compare the points by divkit.wasserstein1. "
         )
     if isinstance(P, Law) != isinstance(Q, Law):
         return (

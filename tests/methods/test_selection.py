@@ -104,7 +104,7 @@ def test_a_refusal_is_what_estimate_raises(name: str) -> None:
 @pytest.mark.parametrize(
     ("P", "Q", "div", "advice"),
     [
-        ("line", "line", "kl", "Samples have no density: count them in common cells and pass divkit.normalize(counts)"),
+        ("line", "placed", "kl", "Two Samples can be compared in any f-divergence, Samples P with a density Q in kl"),
         ("placed", "normal", "kl", "Atoms and a density are mutually singular, so it has its supremum"),
         ("placed", "poisson", "kl", "evaluate its probabilities at the atoms and pass two Discrete laws"),
         ("line", "normal", "wasserstein1", "draw Samples from the law"),

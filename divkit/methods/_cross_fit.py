@@ -1,0 +1,214 @@
+"""Log ratios at every point of two samples, each from models that have not seen it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from divkit._threads import parallel_map, workers
+from divkit.methods._race import Choice, Entry, choose
+from divkit.methods._samples import standardized
+from divkit.methods.log_ratio import LogRatio, LogRatioModel
+
+__all__ = ["Fold", "Sides", "cross_fit"]
+
+_F = NDArray[np.float64]
+_I = NDArray[np.intp]
+_LEARNED: Final = 20_000  # points of each law that models are fitted to, at most; all points count in the bound
+_BLOCK: Final = 20_000  # points that are judged at a time
+_MANY: Final = 4000  # points in all from which each fold is validated on two others instead of on all
+
+
+@dataclass(frozen=True, eq=False)
+class Sides:
+    """Both samples in coordinates of unit size, with weights of mean 1.
+
+    Parameters
+    ----------
+    x, y : ndarray, shape (n, d) and (m, d)
+    x_weights, y_weights : ndarray, shape (n,) and (m,)
+    """
+
+    x: _F
+    y: _F
+    x_weights: _F
+    y_weights: _F
+
+    @classmethod
+    def of(cls, x: _F, y: _F, x_weights: _F | None, y_weights: _F | None) -> Sides:
+        """From points and weights as callers give them; points of weight 0 must have been left out."""
+        unit = standardized(x, y)
+        weights = (
+            np.ones(len(points)) if given is None else given * (len(points) / given.sum())
+            for points, given in ((x, x_weights), (y, y_weights))
+        )
+        return cls(*unit, *weights)
+
+    def part(self, x_rows: _I, y_rows: _I) -> Sides:
+        """Some of the points."""
+        return Sides(self.x[x_rows], self.y[y_rows], self.x_weights[x_rows], self.y_weights[y_rows])
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """One held-out part with the log ratios there, and what chose and fitted them on the others.
+
+    Parameters
+    ----------
+    x_rows, y_rows : ndarray of int
+        Which points are held out.
+    x, y : ndarray
+        Their log ratios.
+    choice : Choice
+        The models, their weights, and the out-of-fold log ratios at validation points, none of which is held out.
+    x_seen_weights, y_seen_weights : ndarray
+        Weights of the validation points.
+    """
+
+    x_rows: _I
+    y_rows: _I
+    x: _F
+    y: _F
+    choice: Choice
+    x_seen_weights: _F
+    y_seen_weights: _F
+
+
+def cross_fit(sides: Sides, models: Sequence[LogRatioModel], folds: int, rng: np.random.Generator) -> list[Fold]:
+    """Each fold's log ratios by the models that did best on the other folds, fitted to all of those.
+
+    For folds i and j, every setting of every model is fitted without both and evaluated on either: what is seen on j
+    chooses for i, and on i for j. From 4,000 points on, each fold has two such partners instead of all others. Models
+    are fitted to at most 20,000 points of each law.
+    """
+    n, m, d = len(sides.x), len(sides.y), sides.x.shape[1]
+    x_parts, y_parts = _split(n, folds, rng), _split(m, folds, rng)
+    kept = n * (folds - 2) // folds, m * (folds - 2) // folds
+    groups = [
+        model.variants(*kept, d) if model.unsuited(*kept, d) is None else () for model in models
+    ]  # per model, its settings
+    pairs = _pairs(folds, n + m)
+    generators = rng.spawn(len(pairs) + folds)
+
+    def fit(job: int) -> dict[tuple[int, int], tuple[_F, _F]]:
+        return _validated(sides, groups, pairs[job], (x_parts, y_parts), generators[job])
+
+    with _one_thread_each():
+        seen = parallel_map(fit, range(len(pairs)), workers())
+
+        def finish(i: int) -> Fold:
+            partners = [(job, pair[1 - pair.index(i)]) for job, pair in enumerate(pairs) if i in pair]
+            choice, weights = _chosen(sides, groups, [(seen[job], j) for job, j in partners], (x_parts, y_parts))
+            return _evaluated(sides, choice, weights, (x_parts, y_parts), i, generators[len(pairs) + i])
+
+        return parallel_map(finish, range(folds), workers())
+
+
+def _one_thread_each() -> AbstractContextManager[Any]:
+    """BLAS on one thread inside: the threads are those of the folds."""
+    from threadpoolctl import threadpool_limits
+
+    limits: AbstractContextManager[Any] = threadpool_limits(1)
+    return limits
+
+
+def _split(n: int, folds: int, rng: np.random.Generator) -> list[_I]:
+    """Indices 0 .. n-1 at random in parts whose sizes differ by one at most."""
+    return [np.sort(part) for part in np.array_split(rng.permutation(n), folds)]
+
+
+def _pairs(folds: int, points: int) -> list[tuple[int, int]]:
+    everyone = list(itertools.combinations(range(folds), 2))
+    if points < _MANY or folds < 4:
+        return everyone
+    return [(i, (i + 1) % folds) for i in range(folds)]
+
+
+def _rest(parts: list[_I], left_out: Sequence[int]) -> _I:
+    return np.concatenate([part for k, part in enumerate(parts) if k not in left_out] or [np.zeros(0, np.intp)])
+
+
+def _some(rows: _I, rng: np.random.Generator) -> _I:
+    """At most 20,000 of the rows."""
+    return rows if len(rows) <= _LEARNED else np.sort(rng.choice(rows, _LEARNED, replace=False))
+
+
+def _first(rows: _I) -> _I:
+    """At most 20,000 of the rows of a fold; which points a fold has is random."""
+    return rows[:: -(-len(rows) // _LEARNED)] if len(rows) > _LEARNED else rows
+
+
+def _judged(log_ratio: LogRatio, points: _F) -> _F:
+    """Log ratios in blocks, so that features of a million points are never held at once."""
+    if len(points) <= _BLOCK:
+        return log_ratio(points)
+    return np.concatenate([log_ratio(points[k : k + _BLOCK]) for k in range(0, len(points), _BLOCK)])
+
+
+def _validated(
+    sides: Sides,
+    groups: Sequence[Sequence[LogRatioModel]],
+    pair: tuple[int, int],
+    parts: tuple[list[_I], list[_I]],
+    rng: np.random.Generator,
+) -> dict[tuple[int, int], tuple[_F, _F]]:
+    """(setting, fold) -> log ratios on that fold of the pair, from a fit to the folds outside the pair."""
+    train = sides.part(*(_some(_rest(part, pair), rng) for part in parts))
+    out = {}
+    settings = [model for group in groups for model in group]
+    held = {fold: (sides.x[_first(parts[0][fold])], sides.y[_first(parts[1][fold])]) for fold in pair}
+    for number, (model, own) in enumerate(zip(settings, rng.spawn(len(settings)), strict=True)):
+        log_ratio = model.fit(train.x, train.y, train.x_weights, train.y_weights, own)
+        for fold in pair:
+            out[number, fold] = log_ratio(held[fold][0]), log_ratio(held[fold][1])
+    return out
+
+
+def _chosen(
+    sides: Sides,
+    groups: Sequence[Sequence[LogRatioModel]],
+    seen: Sequence[tuple[dict[tuple[int, int], tuple[_F, _F]], int]],
+    parts: tuple[list[_I], list[_I]],
+) -> tuple[Choice, tuple[_F, _F]]:
+    """What the partners j of a fold recommend, and the weights of their points."""
+    x_weights = np.concatenate([sides.x_weights[_first(parts[0][j])] for _, j in seen])
+    y_weights = np.concatenate([sides.y_weights[_first(parts[1][j])] for _, j in seen])
+    numbers = itertools.count()
+    entries: list[list[Entry]] = []
+    for group in groups:
+        entries.append([])
+        for model in group:
+            number = next(numbers)
+            x = np.concatenate([found[number, j][0] for found, j in seen])
+            y = np.concatenate([found[number, j][1] for found, j in seen])
+            entries[-1].append(Entry(model, x, y))
+    return choose(entries, x_weights, y_weights), (x_weights, y_weights)
+
+
+def _evaluated(
+    sides: Sides,
+    choice: Choice,
+    seen_weights: tuple[_F, _F],
+    parts: tuple[list[_I], list[_I]],
+    fold: int,
+    rng: np.random.Generator,
+) -> Fold:
+    """The chosen models, fitted to all other folds, on one fold."""
+    train = sides.part(*(_some(_rest(part, (fold,)), rng) for part in parts))
+    fitted: list[LogRatio] = [
+        model.fit(train.x, train.y, train.x_weights, train.y_weights, own)
+        for model, own in zip(choice.models, rng.spawn(len(choice.models)), strict=True)
+    ]
+    x_rows, y_rows = parts[0][fold], parts[1][fold]
+    l_x, l_y = (
+        choice.shift
+        + sum((w * _judged(f, points) for w, f in zip(choice.weights, fitted, strict=True)), np.zeros(len(points)))
+        for points in (sides.x[x_rows], sides.y[y_rows])
+    )
+    return Fold(x_rows, y_rows, l_x, l_y, choice, *seen_weights)

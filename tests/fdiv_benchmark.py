@@ -1,0 +1,19 @@
+"""The modules of the benchmark of estimates from samples, which lie beside their script and not in a package."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+_FOLDER = str(ROOT / "benchmarks")
+
+sys.path.insert(0, _FOLDER)  # as for the script itself
+try:
+    problems, peers, contestants, rows, tables, markdown = (
+        importlib.import_module(f"_{name}")
+        for name in ("fdiv_problems", "fdiv_peers", "fdiv_contestants", "fdiv_rows", "fdiv_tables", "markdown")
+    )
+finally:
+    sys.path.remove(_FOLDER)
