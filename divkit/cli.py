@@ -5,22 +5,22 @@ from __future__ import annotations
 import json
 import math
 import sys
+import warnings
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from divkit._errors import DivkitError, InvalidInput
+from divkit._cli_measures import Kind, file_measure, kind_of
+from divkit._errors import DivkitError, DivkitWarning, InvalidInput
 from divkit._files import read_array
 from divkit.api import estimate as estimate_verb
 from divkit.catalog import resolve_divergence
 from divkit.divergences import Wasserstein
-from divkit.measures import Discrete, Measure, Samples
+from divkit.measures import Samples
 from divkit.methods import METHODS, method_class
 from divkit.result import Estimate
 
@@ -39,13 +39,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a tabl
 Seed = Annotated[int, typer.Option(help="Seed of every random number.", min=0)]
 
 
-class Kind(StrEnum):
-    """What the rows of a file are."""
-
-    samples = "samples"
-    probabilities = "probabilities"
-
-
 @app.callback(invoke_without_command=True)
 def options(
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
@@ -60,57 +53,79 @@ def options(
 
 @app.command()
 def estimate(
-    divergence: Annotated[str, typer.Argument(help="Name of the divergence, such as kl, jsd or wasserstein1.")],
-    p: Annotated[str, typer.Argument(metavar="P", help="File of the data: .csv, .tsv, .npy or .npz[:NAME].")],
-    q: Annotated[str, typer.Argument(metavar="Q", help="File of the model.")],
+    arguments: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[DIVERGENCE] P Q",
+            help="A divergence such as kl, jsd or wasserstein1 (left out with --all), the file of the data and that of "
+            "the model: .csv, .tsv, .npy or .npz[:NAME].",
+        ),
+    ],
     method: Annotated[str, typer.Option(help="A method of `divkit methods`, or auto.")] = "auto",
     kind: Annotated[
         Kind | None,
-        typer.Option(help="What a file holds. Default: samples for Wasserstein distances, else probabilities."),
+        typer.Option(
+            help="What a file holds. Default: for an f-divergence between single rows or columns that each sum to 1, "
+            "probabilities; else samples, one point a line."
+        ),
     ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every f-divergence between the samples, from one fit.")
+    ] = False,
     level: Annotated[float, typer.Option(help="Confidence level of the interval.")] = 0.95,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
     """Divergence D(P || Q) between the contents of two files."""
-    div = resolve_divergence(divergence)
-    kind = kind or (Kind.samples if isinstance(div, Wasserstein) else Kind.probabilities)
-    value = estimate_verb(_measure("P", p, kind), _measure("Q", q, kind), div, method, level=level, rng=seed)
+    named = [] if everything else ["DIVERGENCE"]
+    if len(arguments) != len(named) + 2:
+        raise InvalidInput(
+            f"divkit estimate takes {' '.join([*named, 'P', 'Q'])}{' with --all' if everything else ''}, got "
+            f"{' '.join(arguments)}; see divkit estimate --help"
+        )
+    p, q = arguments[-2:]
+    if everything:
+        _estimate_all(p, q, kind, method, level, seed, as_json)
+        return
+    div = resolve_divergence(arguments[0])
+    arrays = read_array(p), read_array(q)
+    kind = kind or (Kind.samples if isinstance(div, Wasserstein) else kind_of((p, q), arrays))
+    P, Q = file_measure("P", p, arrays[0], kind), file_measure("Q", q, arrays[1], kind)
+    value = estimate_verb(P, Q, div, method, level=level, rng=seed)
     if as_json:
         _print_json({**value.to_dict(), "kind": kind.value, "P": p, "Q": q})
     else:
-        _print_estimate(value)
+        _print_estimate(value, kind)
 
 
-def _measure(name: str, path: str, kind: Kind) -> Measure:
-    array = read_array(path)
-    try:
-        if kind is Kind.samples:
-            _check_rows(path, array)
-            return Samples(array)
-        if array.ndim == 2 and 1 in array.shape:
-            array = array.ravel()
-        if array.ndim != 1:
-            raise InvalidInput(
-                f"a probability vector is one row or one column, the file has shape {array.shape}; "
-                f"for rows of draws use --kind samples"
-            )
-        return Discrete(array)
-    except InvalidInput as error:
-        raise InvalidInput(f"{name} ({path}): {error}") from error
+def _estimate_all(p: str, q: str, kind: Kind | None, method: str, level: float, seed: int, as_json: bool) -> None:
+    """All f-divergences of two files of samples."""
+    from divkit.methods.crossfit import estimate_all
 
-
-def _check_rows(path: str, array: NDArray[Any]) -> None:
-    if Path(path).suffix.lower() in (".csv", ".tsv") and array.ndim == 2 and len(array) == 1:
+    if kind is Kind.probabilities or method not in ("auto", "crossfit"):
         raise InvalidInput(
-            f"one line of {array.shape[1]} numbers could be one point or {array.shape[1]} points; write one point a "
-            f"line, or a .npy file of shape {array.shape} for a single point"
+            "--all compares samples, by method crossfit; for probability vectors name the divergence, for another "
+            "method leave --all out"
         )
+    P, Q = (file_measure(name, path, read_array(path), Kind.samples) for name, path in (("P", p), ("Q", q)))
+    assert isinstance(P, Samples)
+    assert isinstance(Q, Samples)
+    found = estimate_all(P.points, Q.points, x_weights=P.weights, y_weights=Q.weights, level=level, rng=seed)
+    if as_json:
+        _print_json({"P": p, "Q": q, "divergences": {name: value.to_dict() for name, value in found.items()}})
+        return
+    table = Table("divergence", "lower bound", "standard error", f"at least (level {level:g})", "at most")
+    for name, value in found.items():
+        assert value.interval is not None
+        error = "-" if value.stderr is None else f"{value.stderr:.2g}"
+        table.add_row(name, f"{value:.6g}", error, f"{value.interval[0]:.6g}", f"{value.interval[1]:.6g}")
+    Console(width=None if sys.stdout.isatty() else 110).print(table)
 
 
-def _print_estimate(value: Estimate) -> None:
+def _print_estimate(value: Estimate, kind: Kind) -> None:
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_row(value.divergence, f"{value:.12g}")
+    table.add_row("files hold", kind.value)
     table.add_row("method", value.method)
     table.add_row("bound", f"{value.bound} ({value.estimand})")
     if value.stderr is not None:
@@ -200,14 +215,21 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; errors are one line on standard error and exit code 2."""
     command = typer.main.get_command(app)
     try:
-        code = command.main(
-            args=None if arguments is None else list(arguments), prog_name="divkit", standalone_mode=False
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", DivkitWarning)
+            warnings.showwarning = _show_warning
+            code = command.main(
+                args=None if arguments is None else list(arguments), prog_name="divkit", standalone_mode=False
+            )
     except (DivkitError, OSError) as error:
         return _fail(str(error))
     except Exception as error:
         return _usage(error)
     return code if isinstance(code, int) else 0
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    print(f"divkit: warning: {' '.join(str(message).split())}", file=sys.stderr)
 
 
 def _usage(error: Exception) -> int:

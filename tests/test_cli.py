@@ -121,7 +121,8 @@ def test_w1_of_two_wines_agrees_with_a_linear_program(folder: Path, cli: Any) ->
     value = parsed((code, out, err))
     # HiGHS stops at reduced costs of 1e-7, for costs up to 1000 and a value of about 560.
     assert value["value"] == pytest.approx(transport_by_lp(p, q), rel=1e-9)
-    assert (value["method"], value["bound"], value["estimand"], value["kind"]) == ("emd", "exact", "given", "samples")
+    assert (value["method"], value["bound"], value["estimand"]) == ("column_generation", "exact", "given")
+    assert value["kind"] == "samples"
     assert value["interval"][0] <= value["value"] <= value["interval"][1]
     for ending in ("_bare.csv", ".tsv", ".npy"):
         again = parsed(cli("estimate", "wasserstein1", folder / f"p{ending}", folder / f"q{ending}", "--json"))
@@ -190,9 +191,13 @@ WRONG: list[tuple[list[str], str]] = [
     (["wasserstein1", "half.csv", "p.csv"], "their dimensions are 1 and 13"),
     (["wasserstein1", "digits.npz", "p.npy"], "holds the arrays zero, one; pick one as"),
     (["wasserstein1", "half.csv", "apart.csv", "--kind", "probabilities"], "Discrete without points has no distances"),
-    (["kl", "counts.csv", "half.csv"], "sums to 4; a probability vector sums to 1"),
-    (["kl", "p.csv", "q.csv"], "one row or one column, the file has shape (59, 13); for rows of draws use --kind"),
-    (["kl", "p.csv", "q.csv", "--kind", "samples"], "Samples have no density: count them in common cells"),
+    (["kl", "counts.csv", "half.csv"], "could hold probabilities, counts or samples (they sum to 4 and 1)"),
+    (["kl", "counts.csv", "half.csv", "--kind", "probabilities"], "sums to 4; a probability vector sums to 1"),
+    (["kl", "p.csv", "q.csv", "--kind", "probabilities"], "one row or one column, the file has shape (59, 13)"),
+    (["kl", "half.csv", "line.csv", "--kind", "samples"], "one line of 3 numbers could be one point or 3 points"),
+    (["--all", "half.csv", "half.csv"], "P has 2 points; 5 folds take at least 10"),
+    (["--all", "p.csv", "q.csv", "--method", "knn"], "--all compares samples, by method crossfit"),
+    (["--all", "kl", "p.csv", "q.csv"], "divkit estimate takes P Q with --all"),
     (["kl", "half.csv", "p_row.csv"], "the laws have 2 and 17 atoms"),
     (["kll", "half.csv", "half.csv"], "divergence 'kll' is unknown; did you mean 'kl'"),
     (["kl", "half.csv", "half.csv", "--method", "best"], "method must be one of auto, exact,"),
@@ -201,9 +206,32 @@ WRONG: list[tuple[list[str], str]] = [
     (["kl", "half.csv", "half.csv", "--level", "high"], "See divkit --help."),
     (["kl", "half.csv", "half.csv", "--seed", "-1"], "See divkit --help."),
     (["kl", "half.csv", "half.csv", "--kind", "rows"], "See divkit --help."),
-    (["kl", "half.csv"], "See divkit --help."),
+    (["kl", "half.csv"], "divkit estimate takes DIVERGENCE P Q"),
     (["kl", "half.csv", "half.csv", "--nonsense"], "See divkit --help."),
 ]
+
+
+def test_a_divergence_of_two_tables_is_one_between_samples(folder: Path, cli: Any) -> None:
+    code, out, err = cli("estimate", "jsd", folder / "p.csv", folder / "q.csv", "--method", "crossfit", "--json")
+    value = json.loads(out)
+    assert code == 0
+    assert err.startswith("divkit: warning: crossfit: 59 points (effective) are few for 13 dimensions")
+    assert (value["kind"], value["bound"], value["estimand"]) == ("samples", "lower", "population")
+    # Two cultivars of wine, 13 measurements: nearly separable, so that JSD is near log 2.
+    assert 0.3 < value["interval"][0] <= value["value"] <= math.log(2)
+
+
+def test_all_divergences_come_with_their_limits(folder: Path, cli: Any) -> None:
+    _, out, _ = cli("estimate", "--all", folder / "p.csv", folder / "q.csv", "--json")
+    found = json.loads(out)["divergences"]
+    assert set(found) == {
+        "kl", "reverse_kl", "jsd", "pearson_chi2", "neyman_chi2", "squared_hellinger", "hellinger", "total_variation",
+        "jeffreys",
+    }  # fmt: skip
+    assert all(value["interval"][0] <= value["value"] for value in found.values())
+    code, out, _ = cli("estimate", "--all", folder / "p.csv", folder / "q.csv")
+    assert code == 0
+    assert "total_variation" in out
 
 
 @pytest.mark.parametrize(("arguments", "message"), WRONG, ids=[f"{k}-{a[0]}-{a[1]}" for k, (a, _) in enumerate(WRONG)])
@@ -220,7 +248,7 @@ def test_an_error_is_one_line_and_exit_code_2(folder: Path, cli: Any, arguments:
 def test_an_error_of_a_real_process_has_no_traceback(folder: Path) -> None:
     code, out, err = shell("estimate", "kl", folder / "counts.csv", folder / "half.csv")
     assert (code, out, err.count("\n")) == (2, "", 1)
-    assert "sums to 4" in err
+    assert "they sum to 4 and 1" in err
 
 
 def test_the_version_is_that_of_the_package() -> None:
