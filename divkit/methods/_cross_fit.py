@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from divkit._errors import Unsupported
 from divkit._threads import parallel_map, workers
 from divkit.methods._race import Choice, Entry, choose
 from divkit.methods._samples import standardized
@@ -90,9 +91,13 @@ def cross_fit(sides: Sides, models: Sequence[LogRatioModel], folds: int, rng: np
     n, m, d = len(sides.x), len(sides.y), sides.x.shape[1]
     x_parts, y_parts = _split(n, folds, rng), _split(m, folds, rng)
     kept = n * (folds - 2) // folds, m * (folds - 2) // folds
-    groups = [
-        model.variants(*kept, d) if model.unsuited(*kept, d) is None else () for model in models
-    ]  # per model, its settings
+    reasons = {model.name: model.unsuited(*kept, d) for model in models}
+    if all(reasons.values()):
+        raise Unsupported(
+            f"no model of the log ratio suits {n} and {m} points in {d} dimensions: "
+            f"{'; '.join(f'{name}: {reason}' for name, reason in reasons.items())}; take other models, or more points"
+        )
+    groups = [() if reasons[model.name] else model.variants(*kept, d) for model in models]  # per model, its settings
     pairs = _pairs(folds, n + m)
     generators = rng.spawn(len(pairs) + folds)
 

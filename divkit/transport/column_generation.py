@@ -67,7 +67,7 @@ class ColumnGeneration(Method):
     """
 
     name: ClassVar[str] = "column_generation"
-    measures: ClassVar[str] = "two point sets (Samples, or Discrete with points), large"
+    measures: ClassVar[str] = "two point sets (Samples, or Discrete with points)"
     divergences: ClassVar[str] = "W_1, W_2"
     bound: ClassVar[Bound] = "exact"
     estimand: ClassVar[Estimand] = "given"

@@ -238,3 +238,41 @@ def test_lower_limits_hold(d, shift, n):
             below[name] += found[name].interval[0] <= truth
     # 95 % limits: fewer than 176 of 200 below the truth has probability 2e-5.
     assert min(below.values()) >= 176, below
+
+
+def test_a_point_at_the_end_of_the_range_does_not_break_the_others():
+    x, y = gaussians(200, 200, 2, 1.0)
+    far = np.concatenate([x, [[1e300, -1e300]]])
+    d = quiet(far, y)["jsd"]
+    assert abs(d - quiet(x, y)["jsd"]) < 0.05
+
+
+def test_a_model_that_suits_no_such_sample_is_refused_with_its_reason():
+    x, y = gaussians(60, 60, 2, 1.0)
+    with pytest.raises(Unsupported, match="boosting: trees take at least 100 points"):
+        divkit.fdiv_lower_bound(x, y, critic="boosting")
+
+
+def test_the_estimate_has_the_limit_of_the_bound():
+    x, y = gaussians(500, 400, 2, 1.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnreliableEstimateWarning)
+        bound, estimate = (divkit.estimate(Samples(x), Samples(y), "kl", name, rng=0) for name in ("crossfit", "auto"))
+    assert (estimate.method, estimate.bound) == ("plugin", "consistent")
+    assert estimate.interval == bound.interval
+    assert estimate.info["models"] == bound.info["models"]
+
+
+def test_more_coordinates_than_points_are_solved():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(0.5, 1, (60, 200)), rng.normal(0, 1, (60, 200))
+    d = quiet(x, y, divergences=["jsd"], models=("linear", "quadratic"))["jsd"]
+    assert 0.2 < d.interval[0] <= math.log(2)  # 200 shifts of a half: nearly disjoint
+
+
+@pytest.mark.slow
+def test_a_million_points_are_judged_in_blocks():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(0.5, 1, (1_000_000, 2)), rng.normal(0, 1, (1_000_000, 2))
+    d = quiet(x, y, divergences=["kl"], models=("linear", "quadratic"))["kl"]
+    assert abs(d - 0.25) <= 4 * d.stderr + 1e-3

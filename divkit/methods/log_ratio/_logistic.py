@@ -74,7 +74,6 @@ def fit_logistic(design: _F, labels: _F, weights: _F, offset: float, penalty: _F
     NotConverged
         If Newton's method makes no progress, which a convex objective with finite features does not allow for.
     """
-    from scipy.linalg import cho_factor, cho_solve
     from scipy.special import expit
 
     design = np.column_stack([np.ones(len(design)), design])
@@ -90,10 +89,7 @@ def fit_logistic(design: _F, labels: _F, weights: _F, offset: float, penalty: _F
     for _ in range(_STEPS):
         chance = expit(linear)
         gradient = design.T @ (weights * (chance - labels)) + penalty * coefficients
-        root = design * np.sqrt(weights * chance * (1 - chance))[:, None]
-        hessian = root.T @ root
-        hessian[np.diag_indices_from(hessian)] += penalty
-        step = cho_solve(cho_factor(hessian, lower=True, check_finite=False), gradient, check_finite=False)
+        step = _newton_step(design * np.sqrt(weights * chance * (1 - chance))[:, None], penalty, gradient)
         decrement = float(gradient @ step)
         if decrement <= _DECREMENT * weights.sum():
             return np.asarray(coefficients - step)
@@ -104,3 +100,19 @@ def fit_logistic(design: _F, labels: _F, weights: _F, offset: float, penalty: _F
                 raise NotConverged("Newton's method for a logistic model makes no progress: are the features finite?")
         coefficients, linear, value = coefficients - size * step, linear - size * moved, trial
     raise NotConverged(f"Newton's method for a logistic model did not end within {_STEPS} steps")
+
+
+def _newton_step(root: _F, penalty: _F, gradient: _F) -> _F:
+    """(R' R + diag(penalty))^-1 gradient for R (k, c), through the smaller one of R' R and R R'."""
+    from scipy.linalg import cho_factor, cho_solve
+
+    rows, columns = root.shape
+    if columns <= rows:
+        hessian = root.T @ root
+        hessian[np.diag_indices_from(hessian)] += penalty
+        return np.asarray(cho_solve(cho_factor(hessian, lower=True, check_finite=False), gradient, check_finite=False))
+    lean = root / penalty  # Woodbury: (D + R'R)^-1 = D^-1 - D^-1 R' (I + R D^-1 R')^-1 R D^-1
+    small = lean @ root.T
+    small[np.diag_indices_from(small)] += 1.0
+    inner = cho_solve(cho_factor(small, lower=True, check_finite=False), lean @ gradient, check_finite=False)
+    return np.asarray(gradient / penalty - lean.T @ inner)

@@ -56,7 +56,7 @@ class KernelLogistic:
 
     def fit(self, x: _F, y: _F, x_weights: _F, y_weights: _F, rng: np.random.Generator) -> LogRatio:
         """The fitted log ratio."""
-        whitening = Whitening(x, y, x_weights, y_weights)
+        whitening = Whitening(tamed(x), tamed(y), x_weights, y_weights)
         count = self.landmarks or int(np.clip(2 * np.sqrt(min(len(x), len(y))), 40, 120))
         spots = np.concatenate([some_rows(whitening(tamed(part)), count // 2, rng) for part in (x, y)])
         squares = squared_distances(spots, spots)  # (k, k)

@@ -50,7 +50,7 @@ class Neighbours:
         """The fitted log ratio."""
         from scipy.spatial import cKDTree
 
-        whitening = Whitening(x, y, x_weights, y_weights)
+        whitening = Whitening(tamed(x), tamed(y), x_weights, y_weights)
         k = min(self.k or max(5, round(min(len(x), len(y)) ** 0.6)), len(x) + len(y))
         tree = cKDTree(whitening(tamed(np.concatenate([x, y]))), balanced_tree=False, compact_nodes=False)
         x_share = np.concatenate([x_weights, np.zeros(len(y))])

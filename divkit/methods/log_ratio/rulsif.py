@@ -61,7 +61,7 @@ class RuLSIF:
 
     def fit(self, x: _F, y: _F, x_weights: _F, y_weights: _F, rng: np.random.Generator) -> LogRatio:
         """The fitted log ratio."""
-        whitening = Whitening(x, y, x_weights, y_weights)
+        whitening = Whitening(tamed(x), tamed(y), x_weights, y_weights)
         z_x, z_y = whitening(tamed(x)), whitening(tamed(y))
         spots = some_rows(z_x, self.centres, rng)
         squares = squared_distances(spots, spots)
