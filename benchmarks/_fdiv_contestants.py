@@ -78,7 +78,7 @@ def by_divkit(job: Job, x: Any, y: Any) -> list[Record]:
     choices = {key: choice(key, x, y) for key in job.divergences} if "auto" in job.contestants else {}
     found: dict[tuple[str, str], Answer] = {}
     for name in METHODS_OF_SAMPLES:
-        alone = name in job.contestants and (job.alone or name == "binned")  # which takes no time
+        alone = name in job.contestants and (job.alone or name != "knn")  # the others share a fit or take no time
         keys = [key for key in job.divergences if alone or getattr(choices.get(key), "name", None) == name]
         for key, answer in answers(name, job._replace(divergences=tuple(keys)), x, y).items() if keys else ():
             found[name, key] = answer
