@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ __all__ = [
     "check_weights",
     "normalize",
     "sum_tolerance",
+    "undrawn",
 ]
 
 
@@ -190,3 +192,9 @@ def check_rng(rng: Any) -> np.random.Generator:
     """A NumPy generator from a seed, a generator, or None (fresh entropy)."""
     check_seed(rng)
     return np.random.default_rng(rng if rng is None or isinstance(rng, np.random.Generator) else int(rng))
+
+
+@cache
+def undrawn() -> np.random.Generator:
+    """A generator for methods that draw nothing: making one takes longer than solving a small problem."""
+    return np.random.default_rng(0)

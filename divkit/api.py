@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,6 +16,7 @@ from divkit._checks import (
     check_same_dimension,
     check_seed,
     check_vector,
+    undrawn,
 )
 from divkit._errors import InvalidInput
 from divkit.adapters import as_measure
@@ -100,14 +100,8 @@ def _run(div: Divergence, P: Measure, Q: Measure, method: str | Method, level: f
     if P.dim is not None and Q.dim is not None and P.dim != Q.dim:
         raise InvalidInput(f"the two laws must live in one space, but their dimensions are {P.dim} and {Q.dim}")
     chosen = select_method(div, P, Q) if isinstance(method, str) and method == "auto" else resolve_method(method)
-    generator = check_rng(rng) if chosen.draws or rng is not None else _undrawn()
+    generator = check_rng(rng) if chosen.draws or rng is not None else undrawn()
     return chosen.estimate(div, P, Q, level=level, rng=generator)
-
-
-@cache
-def _undrawn() -> np.random.Generator:
-    """A generator for methods that draw nothing: making one takes longer than solving a small problem."""
-    return np.random.default_rng(0)
 
 
 class FDivergenceVerb(Protocol):
