@@ -155,10 +155,14 @@ def _reach(stderr: float, third: float, level: float) -> float:
     the skewness of the mean. Applied only where it lowers the limit.
     """
     z = max(NormalDist().inv_cdf(level), 0.0)
-    if stderr == 0.0:
-        return 0.0
-    skewness = third / stderr**3
+    skewness = _skewness(third, stderr)
     return stderr * max(z, z - skewness * (2 * z * z + 1) / 6)
+
+
+def _skewness(third: float, stderr: float) -> float:
+    """third / stderr^3; 0 for a mean that does not vary, or so little that the cube vanishes."""
+    cube = stderr**3
+    return third / cube if cube > 0 else 0.0
 
 
 def _moments(div: FDivergence, held: HeldOut, window: Window) -> tuple[list[_Moments], list[_Moments]]:
@@ -223,5 +227,5 @@ def _promise(div: FDivergence, seen: HeldOut, window: Window, sizes: tuple[float
     variance = max(under_p[0].variance, p.variance) / sizes[0] + max(under_q[0].variance, q.variance) / sizes[1]
     third = p.third / sizes[0] ** 2 - q.third / sizes[1] ** 2
     stderr = math.sqrt(variance)
-    skewness = min(third / stderr**3, 0.0) if stderr > 0 else 0.0
+    skewness = min(_skewness(third, stderr), 0.0)
     return p.mean - q.mean - stderr * (z - skewness * (2 * z * z + 1) / 6)
