@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from divkit._errors import NotConverged
 from divkit.transport._bracket import FEASIBLE, Bracketed, Plan, evaluate, north_west_corner
 from divkit.transport._kernels.pairs import pair_costs
-from divkit.transport._levels import Level, extend
+from divkit.transport._levels import Level, extend, refine
 from divkit.transport._pair_search import Violations, pair_search
 from divkit.transport._restricted import RestrictedTransport
 from divkit.transport._rounds import RELATIVE_GAP
@@ -82,6 +82,11 @@ class LevelSolver:
             self.f, self.g = sharpen(rows, columns, costs, masses, self.f, self.g, spread / 4, settings.threads)
             more_rows, more_columns, _ = self._candidates()
             rows, columns = joined((rows, columns), (more_rows, more_columns), len(self.g))
+            costs = self._costs(rows, columns)
+        if below is not None:
+            # What carries the coarser plan, split among its points: with it the arcs can carry all mass.
+            carriers = refine(below[3], level)
+            rows, columns = joined((rows, columns), carriers[:2], len(self.g))
             costs = self._costs(rows, columns)
         self.watch.check()
         slacks = None if below is None else costs - self.f[rows] - self.g[columns]
