@@ -136,7 +136,7 @@ def exact_transport() -> str:
         pair = [seconds(row["divkit_ms"] / 1e3), seconds(row["pot_ms"] / 1e3)]
         rows.append([f"{row['n']:,}", str(row["d"]), *pair, times(row["pot_over_divkit"]), memory(row)])
     largest = max(row["n"] for row in raced["rows"])
-    for row in (row for row in alone if plain_w1(row) and row["n"] > largest):
+    for row in (row for row in alone if plain_w1(row) and row["n"] > largest and row["seconds"] is not None):
         rows.append(
             [f"{row['n']:,}", str(row["d"]), seconds(row["seconds"]), "not run", "", f"{mb(row['peak_mb'])} / -"]
         )
