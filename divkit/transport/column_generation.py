@@ -106,7 +106,14 @@ class ColumnGeneration(Method):
         self.demand(div, P, Q)
         assert isinstance(div, Wasserstein)
         (x, x_weights), (y, y_weights) = weighted_points(P), weighted_points(Q)
-        found = _Found(x, y, x_weights, y_weights, int(div.p), self)
+        try:
+            found = _Found(x, y, x_weights, y_weights, int(div.p), self)
+        except NotConverged:
+            if self.max_seconds is not None or len(x) * len(y) > FEW_PAIRS:
+                raise
+            from divkit.transport.emd import EMD  # which tries further scales, and can afford to
+
+            return EMD().estimate(div, P, Q, level=level, rng=rng)
         lower, upper = found.distance_bracket()
         if math.isinf(upper):
             raise InvalidInput(f"{div.name} is beyond the range of float64; divide x and y by a constant first")
@@ -144,7 +151,15 @@ class ColumnGeneration(Method):
         """
         if isinstance(p, bool) or not isinstance(p, int | float) or p not in (1, 2):
             raise InvalidInput(f"p must be 1 or 2 for column generation, got {p!r}; for other orders use method 'emd'")
-        return _Found(check_points("x", x), check_points("y", y), x_weights, y_weights, int(p), self).coupling()
+        x, y = check_points("x", x), check_points("y", y)
+        try:
+            return _Found(x, y, x_weights, y_weights, int(p), self).coupling()
+        except NotConverged:
+            if self.max_seconds is not None or len(x) * len(y) > FEW_PAIRS:
+                raise
+            from divkit.transport.emd import EMD  # which tries further scales, and can afford to
+
+            return EMD().solve(x, y, x_weights, y_weights, p)
 
 
 class _Found:
