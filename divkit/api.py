@@ -63,9 +63,9 @@ def estimate(
     divergence : str or divergence
         A name of `divkit.DIVERGENCES`, or an object: `FDivergence`, `Wasserstein(p)`, ...
     method : str or Method
-        A name of `divkit.METHODS`, a method object with its settings, or "auto": the first that applies of exact,
-        line, column_generation and emd for atoms, of closed_form, quadrature and
-        monte_carlo for laws. `estimate(...).method` shows the choice.
+        A name of `divkit.METHODS`, a method object with its settings, or "auto": the first that applies of exact, line,
+        column_generation and emd for atoms, of closed_form, quadrature and monte_carlo for laws, of plugin, knn and
+        binned for f-divergences from samples. `estimate(...).method` shows the choice.
     level : float
         Confidence level of the interval of a random estimate.
     rng : int, numpy.random.Generator or None

@@ -48,10 +48,6 @@ class Method(ABC):
             If there is no answer it can vouch for.
         """
 
-    def suited(self, P: Measure, Q: Measure) -> bool:
-        """Whether `auto` should take this method, which does not refuse, rather than ask the next one."""
-        return True
-
     def demand(self, div: Divergence, P: Measure, Q: Measure) -> None:
         """Raise `Unsupported` with the reason if this method cannot compute div(P || Q)."""
         reason = self.refusal(div, P, Q)
@@ -76,7 +72,7 @@ METHODS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
-# The orders in which `auto` asks: the first method that is suited and does not refuse computes. Three, so that points
+# The orders in which `auto` asks: the first method that does not refuse computes. Three, so that points
 # never load the machinery of densities.
 _AUTO_ATOMS: Final = ("exact", "line", "column_generation", "emd")
 _AUTO_LAWS: Final = ("closed_form", "quadrature", "monte_carlo")
@@ -122,10 +118,9 @@ def select_method(div: Divergence, P: Measure, Q: Measure) -> Method:
     for name in _asked(div, P, Q):
         method = method_class(name)()
         reason = method.refusal(div, P, Q)
-        if reason is None and method.suited(P, Q):
+        if reason is None:
             return method
-        if reason is not None:
-            reasons.append(f"{name}: {reason}")
+        reasons.append(f"{name}: {reason}")
     raise Unsupported(
         f"no method computes {div.name} between {P!r} and {Q!r}. {_advice(div, P, Q)}{'; '.join(reasons)}"
     )

@@ -93,6 +93,8 @@ class LevelSolver:
         price = min(first_price(costs, slacks, settings.hub_price), *self._highest_prices())
         self.problem = RestrictedTransport(level.x_masses, level.y_masses, self.f, self.g, price)
         self.problem.add(rows, columns, costs)
+        if self.far.any():  # they may hold the others together, who then count from one of their own
+            self.problem.ground(int(np.argmin(self.far)), min(price, self.enough))
         self.started = True
 
     def _highest_prices(self) -> tuple[float, float]:

@@ -14,7 +14,6 @@ __all__ = ["RestrictedTransport", "level_out"]
 
 _F = NDArray[np.float64]
 _I = NDArray[np.int64]
-_CACHED: Final = 100_000  # arcs with their potentials that stay in the second-level cache
 _SLICE: Final = 20_000  # pivots between two looks at the clock: at most a few seconds, mostly far less
 
 
@@ -41,6 +40,7 @@ class RestrictedTransport:
         self.n, self.m = len(x_masses), len(y_masses)
         nodes = self.n + self.m + 1
         self.price, self.pivots = price, 0
+        self._ground, self._level = self.n + self.m, 0.0
         self.sources, self.targets = np.empty(0, np.int32), np.empty(0, np.int32)
         self.costs = np.empty(0)
         self._links = np.empty((nodes, 4), np.int32)
@@ -51,6 +51,10 @@ class RestrictedTransport:
         hang_on_hub(
             x_masses, y_masses, f, g, price, self._links, self._arc_cost, self._flow, self._potential, self._size
         )
+
+    def ground(self, node: int, level: float) -> None:
+        """Count potentials from a node other than the hub: one of those whose digits matter."""
+        self._ground, self._level = node, level
 
     def add(self, rows: _I, columns: _I, costs: _F) -> None:
         """More arcs (k,); all are kept in the order of their sources, so that a block of them is a neighbourhood."""
@@ -68,9 +72,7 @@ class RestrictedTransport:
 
         Interrupted or not, the flow is feasible afterwards.
         """
-        # Beyond the cache, looking at more arcs takes longer than better arcs save.
-        wide = 2 if len(self.costs) < _CACHED else 1
-        block = max(64, int(wide * len(self.costs) ** 0.5))
+        block = max(64, int(len(self.costs) ** 0.5))
         finished = False
         while not finished:
             made, finished, self._position = pivot(
@@ -105,7 +107,9 @@ class RestrictedTransport:
         self._recompute()
 
     def _recompute(self) -> None:
-        recompute_potentials(self.n, self._links, self._arc_cost, self._potential, self._queue)
+        recompute_potentials(
+            self.n, self._ground, self._level, self._links, self._arc_cost, self._potential, self._queue
+        )
 
     @property
     def potentials(self) -> tuple[_F, _F]:

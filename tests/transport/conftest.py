@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from divkit.transport import column_generation
+from divkit.transport import _found
 
 
 @pytest.fixture(scope="module", params=["all pairs", "few arcs"])
@@ -12,5 +12,5 @@ def route(request):
     """Both ways in which small problems can be solved: on all pairs at once, and as large ones are."""
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "few arcs":
-            patch.setattr(column_generation, "FEW_PAIRS", 0)
+            patch.setattr(_found, "FEW_PAIRS", 0)
         yield request.param

@@ -15,7 +15,7 @@ from transport_problems import (
     within,
 )
 
-from divkit.transport import _level_solver, _levels, _pair_search, _start, column_generation
+from divkit.transport import _found, _level_solver, _levels, _pair_search, _start
 from divkit.transport._watch import OutOfTime, Watch
 from divkit.transport.column_generation import ColumnGeneration
 
@@ -25,7 +25,7 @@ _SECONDS = 20.0  # a problem of 12 x 12 points takes milliseconds
 @pytest.fixture
 def in_small(monkeypatch):
     """What large problems need - levels, candidates, rounds, many blocks - for problems of a dozen points."""
-    monkeypatch.setattr(column_generation, "FEW_PAIRS", 0)
+    monkeypatch.setattr(_found, "FEW_PAIRS", 0)
     monkeypatch.setattr(_start, "_DENSE", 0)
     monkeypatch.setattr(_levels, "_SMALL", 4)
     monkeypatch.setattr(_levels, "_FEWEST", 2)

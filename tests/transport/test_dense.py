@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from transport_problems import KINDS, assert_optimal, problem
 
-from divkit.transport import column_generation
+from divkit.transport import _found
 from divkit.transport._dense import solve_dense
 from divkit.transport._kernels.dense import solve_all_pairs
 from divkit.transport._levels import Level
@@ -34,7 +34,7 @@ def test_every_kind_is_solved_as_the_certificate_says(kind, p):
 def test_both_ways_give_one_cost(monkeypatch, p):
     given = problem("shifted Gaussians", 300, 250, 4)
     all_pairs = ColumnGeneration().solve(*given.arguments, p=p)
-    monkeypatch.setattr(column_generation, "FEW_PAIRS", 0)
+    monkeypatch.setattr(_found, "FEW_PAIRS", 0)
     few_arcs = ColumnGeneration().solve(*given.arguments, p=p)
     assert (all_pairs.info["arcs"], few_arcs.info["arcs"] < 300 * 250) == (300 * 250, True)
     assert all_pairs.cost == pytest.approx(few_arcs.cost, rel=2e-12)  # gaps of 1e-12 at most

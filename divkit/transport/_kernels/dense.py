@@ -74,7 +74,7 @@ def solve_all_pairs(x, y, x_masses, y_masses, p, relative):
             queue,
             position,
         )
-    recompute_potentials(n, links, arc_cost, potential, queue)
+    recompute_potentials(n, n + m, 0.0, links, arc_cost, potential, queue)
     middle = 0.5 * (potential[0] + potential[n])
     for j in range(m):
         g[j] = potential[n + j] - middle

@@ -70,20 +70,33 @@ def hang_on_hub(x_masses, y_masses, f, g, price, links, arc_cost, flow, potentia
 
 
 @compiled(**_OPTIONS)
-def recompute_potentials(n, links, arc_cost, potential, queue):
-    """Potentials from the tree alone, which removes what pivots have accumulated by rounding."""
+def recompute_potentials(n, ground, level, links, arc_cost, potential, queue):
+    """Potentials from the tree alone, which removes what pivots have accumulated by rounding.
+
+    The node `ground` is at `level`, and all others follow along the paths of the tree from there: a huge cost blurs the
+    potentials beyond it only.
+    """
     hub = len(links) - 1
-    potential[hub] = 0.0
-    queue[0] = hub
-    end = 1
-    for start in range(len(links)):
-        u = queue[start]
-        child = links[u, _CHILD]
-        while child >= 0:
-            potential[child] = potential[u] - arc_cost[child] if child < n else potential[u] + arc_cost[child]
-            queue[end] = child
-            end += 1
-            child = links[child, _NEXT]
+    potential[ground] = level
+    below, u = -1, ground
+    while True:
+        queue[0] = u
+        start, end = 0, 1
+        while start < end:
+            v = queue[start]
+            start += 1
+            child = links[v, _CHILD]
+            while child >= 0:
+                if child != below:
+                    potential[child] = potential[v] - arc_cost[child] if child < n else potential[v] + arc_cost[child]
+                    queue[end] = child
+                    end += 1
+                child = links[child, _NEXT]
+        if u == hub:
+            return
+        parent = links[u, PARENT]
+        potential[parent] = potential[u] + arc_cost[u] if u < n else potential[u] - arc_cost[u]
+        below, u = u, parent
 
 
 @compiled(**_OPTIONS)
