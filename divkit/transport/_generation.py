@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
 
 from divkit.transport._bracket import Bracketed, bracket, north_west_corner
+from divkit.transport._kernels.pairs import pair_costs
 from divkit.transport._level_solver import Below, LevelSolver, Settings
-from divkit.transport._levels import Level, extend, levels, refine
+from divkit.transport._levels import Level, extend, levels, refine, spread
 from divkit.transport._pair_search import pair_search
 from divkit.transport._watch import OutOfTime, Watch
 
 __all__ = ["solve_points"]
 
-_NEAR: Final = 64  # how many times coarser a level may be whose plan and potentials are tried on all points
+_HOPEFUL: Final = 1.5  # tolerances: a gap that is predicted to be wider is not worth the look
 
 
 def solve_points(finest: Level, settings: Settings, watch: Watch) -> Bracketed:
@@ -40,11 +42,28 @@ def solve_points(finest: Level, settings: Settings, watch: Watch) -> Bracketed:
         if level is finest:
             return solver.evaluate()
         below = level, solver.f, solver.g, solver.plan()
-        if settings.tolerance > 0 and len(finest.x) * len(finest.y) <= _NEAR**2 * len(level.x) * len(level.y):
+        if settings.tolerance > 0 and _predicted_gap(below, finest, settings.p) <= _HOPEFUL * settings.tolerance:
             early = _carried(hierarchy[depth + 1 :], None, below, settings, info)
             if early.gap <= settings.tolerance * early.value:
                 return early._replace(finished=True)
     raise AssertionError("unreachable: the last level is the finest")
+
+
+def _predicted_gap(below: Below, finest: Level, p: int) -> float:
+    """About the relative gap that the plan and the potentials of a coarser level will have on all points.
+
+    The square of how far points are from their representatives, relative to how far mass travels: shifts of first
+    order cancel within groups. It only decides whether the gap is computed.
+    """
+    coarse, _, _, (rows, columns, flows) = below
+    travelled = float(flows @ pair_costs(coarse.x, coarse.y, rows, columns, p)) / float(flows.sum())
+    if travelled <= 0:
+        return math.inf
+    blur = sum(
+        float(masses @ np.linalg.norm(points - spread(means, len(points)), axis=1)) / float(masses.sum())
+        for means, points, masses in ((coarse.x, finest.x, finest.x_masses), (coarse.y, finest.y, finest.y_masses))
+    )
+    return float((blur / travelled ** (1 / p)) ** 2)
 
 
 def _carried(

@@ -30,6 +30,8 @@ _TOLERANCE: Final = 1e-13  # of a reduced cost, relative to its two potentials: 
 _GAP: Final = 1e-12  # relative to the cost; tighter tolerances are tried until it is reached
 _ATTEMPTS: Final = 4
 _ROUNDS: Final = 500
+_MANY: Final = 4000  # points of both sides from which sharper potentials save more pivots than they cost
+_SHARE: Final = 0.125  # of a requested gap that coarser levels, which are cheap, may use up
 _BLUR: Final = 1e-9  # of typical costs: below this spread of slacks there is nothing to sharpen
 
 
@@ -77,7 +79,8 @@ class LevelSolver:
         rows, columns, spread = self._candidates()
         costs = self._costs(rows, columns)
         self.watch.check()
-        if below is not None and spread > _BLUR * float(np.median(costs)):
+        worth_it = len(self.f) + len(self.g) >= _MANY and settings.tolerance == 0
+        if below is not None and worth_it and spread > _BLUR * float(np.median(costs)):
             masses = level.x_masses, level.y_masses
             self.f, self.g = sharpen(rows, columns, costs, masses, self.f, self.g, spread / 4, settings.threads)
             more_rows, more_columns, _ = self._candidates()
@@ -133,8 +136,9 @@ class LevelSolver:
 
     def _rounds(self, relative: float, last: bool) -> None:
         settings, problem = self.settings, self.problem
+        tolerance = settings.tolerance if last else _SHARE * settings.tolerance
         for turn in range(_ROUNDS):
-            absolute, before = self._loose(), (problem.pivots, problem.price)
+            absolute, before = self._loose(tolerance), (problem.pivots, problem.price)
             self.info["arcs"] = len(problem.costs)
             problem.solve(relative, absolute, self.watch.check)
             self.refresh()
@@ -144,9 +148,9 @@ class LevelSolver:
             self.f_feasible = np.minimum(self.f, found.least)
             rounding = relative * problem.magnitudes(found.rows, found.columns)
             violated = found.slacks < -np.maximum(rounding, absolute)
-            if settings.tolerance > 0:
+            if tolerance > 0:
                 now = self.evaluate()
-                if now.gap <= settings.tolerance * now.value:
+                if now.gap <= tolerance * now.value:
                     return
             settled = turn > 0 and before == (problem.pivots, problem.price)  # what is left is rounding
             if not hung and (settled or not violated.any()):
@@ -168,13 +172,13 @@ class LevelSolver:
             {"lower": now.value - now.gap, "upper": now.value},
         )
 
-    def _loose(self) -> float:
+    def _loose(self, tolerance: float) -> float:
         """The tolerance of reduced costs that a requested gap allows: a fifth of it."""
-        if self.settings.tolerance == 0.0:
+        if tolerance == 0.0:
             return 0.0
         total = float(self.level.x_masses.sum())
         dual = float(self.f @ (self.level.x_masses / total) + self.g @ (self.level.y_masses / total))
-        return 0.2 * self.settings.tolerance * max(dual, 0.0)
+        return 0.2 * tolerance * max(dual, 0.0)
 
     def _record(self, found: Violations, hung: int) -> None:
         info = self.info

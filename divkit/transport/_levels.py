@@ -13,7 +13,7 @@ from divkit.transport._kernels.refine import refine_flows
 from divkit.transport._pair_search import PairSearch, block_size, pair_search
 from divkit.transport._restricted import level_out
 
-__all__ = ["GROUP", "Level", "extend", "levels", "order_of", "refine"]
+__all__ = ["GROUP", "Level", "extend", "levels", "order_of", "refine", "spread"]
 
 _F = NDArray[np.float64]
 _I = NDArray[np.int64]
@@ -69,8 +69,8 @@ def _coarser(points: _F, masses: _I, rng: np.random.Generator) -> tuple[_F, _I]:
 
 def extend(coarse: Level, fine: Level, f: _F, g: _F, p: int, threads: int) -> tuple[_F, _F]:
     """Potentials of the fine level from those of the coarse one, by c-transforms against its opposite points."""
-    one = _transform(pair_search(fine.x, coarse.y, p, threads), _spread(f, len(fine.x)), g)
-    other = _transform(pair_search(fine.y, coarse.x, p, threads), _spread(g, len(fine.y)), f)
+    one = _transform(pair_search(fine.x, coarse.y, p, threads), spread(f, len(fine.x)), g)
+    other = _transform(pair_search(fine.y, coarse.x, p, threads), spread(g, len(fine.y)), f)
     return level_out(one, other)
 
 
@@ -78,12 +78,12 @@ def _transform(search: PairSearch, guess: _F, potential: _F) -> _F:
     return search.nearest(guess, potential, 1)[1][:, 0] + guess
 
 
-def _spread(potential: _F, n: int) -> _F:
-    """For each of n points the potential of its group, or of its group's group, ...: runs of GROUP^k points."""
+def spread(values: _F, n: int) -> _F:
+    """For each of n points the value (or row) of its group, or of its group's group, ...: runs of GROUP^k points."""
     factor = 1
-    while -(-n // factor) > len(potential):
+    while -(-n // factor) > len(values):
         factor *= GROUP
-    return potential[np.arange(n) // factor]
+    return values[np.arange(n) // factor]
 
 
 def refine(flows: tuple[_I, _I, _I], fine: Level) -> tuple[_I, _I, _I]:
