@@ -46,6 +46,7 @@ class Record(NamedTuple):
     contestant: str
     divergence: str
     value: float | None = None
+    raw: float | None = None
     lower: float | None = None
     two_sided: tuple[float, float] | None = None
     one_sided: bool = False
@@ -189,10 +190,8 @@ def _reason(error: BaseException) -> str:
 
 def two_sided(value: Estimate) -> tuple[float, float] | None:
     """The two-sided interval for the divergence itself, where the method offers one."""
-    if "two_sided" not in value.info:
-        return value.interval if value.bound == "consistent" else None
-    offered: tuple[float, float] | None = value.info["two_sided"]
-    return offered
+    upper = getattr(resolve_divergence(value.divergence), "upper", math.inf)
+    return value.interval if value.bound == "consistent" and value.interval and value.interval[1] < upper else None
 
 
 def _record(contestant: str, divergence: str, value: Estimate | str, seconds: float, warned: bool) -> Record:
@@ -204,6 +203,7 @@ def _record(contestant: str, divergence: str, value: Estimate | str, seconds: fl
         contestant,
         divergence,
         float(value),
+        float(value.info.get("raw", value)),  # not cut to the range of the divergence
         None if value.interval is None else value.interval[0],
         two_sided(value),
         value.bound == "lower",

@@ -84,6 +84,14 @@ def _errors(values: NDArray[np.float64], known: Truth) -> Row:
     return row
 
 
+def _uncut(raw: list[float], known: Truth) -> Row:
+    """Bias and its error before values are cut at the least one that the divergence can have, which lifts the mean."""
+    if len(raw) < 2:
+        return {}
+    own = statistics.stdev(raw) / math.sqrt(len(raw))
+    return {"raw_bias": statistics.fmean(raw) - known.value, "raw_bias_error": math.hypot(own, known.error)}
+
+
 def rmse(values: NDArray[np.float64], known: float) -> float:
     """Root of the mean squared error."""
     return float(np.sqrt(np.mean((values - known) ** 2)))
@@ -96,6 +104,8 @@ def _limits(records: list[Record], known: Truth) -> Row:
     row: Row = {}
     if lower:
         row["one_sided"] = any(record.one_sided for record in records)
+        if row["one_sided"]:
+            row |= _uncut([record.raw for record in records if record.raw is not None], known)
         row["lower_held"] = sum(limit <= known.value for limit in lower) / len(lower)
         row["mean_lower"] = statistics.fmean(lower)
     if pairs:
@@ -193,8 +203,10 @@ def judged(row: Row) -> bool:
 
 def above(rows: list[Row]) -> list[Row]:
     """Rows of lower bounds whose mean over draws exceeds the truth by more than two standard errors."""
-    keys = ("task", "n", "m", "contestant", "divergence", "truth", "bias", "bias_error", "draws")
-    return [{key: row[key] for key in keys} for row in rows if judged(row) and row["bias"] > 2 * row["bias_error"]]
+    keys = ("task", "n", "m", "contestant", "divergence", "truth", "raw_bias", "raw_bias_error", "bias", "draws")
+    return [
+        {key: row[key] for key in keys} for row in rows if judged(row) and row["raw_bias"] > 2 * row["raw_bias_error"]
+    ]
 
 
 def ordered(rows: list[Row]) -> list[Row]:

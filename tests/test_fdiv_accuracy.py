@@ -57,7 +57,7 @@ def made(values: list[float | None], contestant: str = "auto", divergence: str =
             job(draw=draw, n=1000, m=1000),
             [
                 contestants.Record(
-                    contestant, divergence, found, refused=None if found is not None else "refused", **extra
+                    contestant, divergence, found, found, refused=None if found is not None else "refused", **extra
                 )
             ],
         )
@@ -107,6 +107,12 @@ def test_a_mean_above_the_truth_is_reported_for_lower_bounds_only() -> None:
         for flag in (True, False)
     }
     assert (len(found[True]), found[False]) == (1, [])
+
+
+def test_what_cutting_at_zero_adds_to_the_mean_is_not_held_against_a_bound() -> None:
+    cut = [(found, [record._replace(raw=0.4) for record in records]) for found, records in made([0.6] * rows.ENOUGH)]
+    lower = [(found, [record._replace(lower=0.1, one_sided=True) for record in records]) for found, records in cut]
+    assert rows.above(rows.rows_of(rows.collected(lower), KNOWN)) == []
 
 
 def test_a_mean_of_few_draws_is_not_held_against_a_bound() -> None:

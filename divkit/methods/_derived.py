@@ -28,7 +28,7 @@ def derived(div: DerivedDivergence, base: Estimate) -> Estimate:
     -------
     Estimate
         Of the same method, bound, estimand and level; ``info`` gains ``base``, the value of D, and ``gap``, where
-        present, becomes the half-width that the transformed interval implies; ``two_sided`` goes through as well.
+        present, becomes the half-width that the transformed interval implies; ``critic_interval`` goes through as well.
     """
     lowest, highest = div.base.f_one, div.base.upper
 
@@ -38,8 +38,8 @@ def derived(div: DerivedDivergence, base: Estimate) -> Estimate:
     value = through(float(base))
     interval = None if base.interval is None else (through(base.interval[0]), through(base.interval[1]))
     info: dict[str, Any] = {**base.info, "base": float(base)}
-    if info.get("two_sided") is not None:
-        info["two_sided"] = (through(info["two_sided"][0]), through(info["two_sided"][1]))
+    if info.get("critic_interval") is not None:
+        info["critic_interval"] = tuple(through(end) for end in info["critic_interval"])
     if "gap" in info and interval is not None:
         info["gap"] = 0.0 if math.isinf(value) else max(value - interval[0], interval[1] - value)
     return Estimate(

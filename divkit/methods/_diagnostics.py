@@ -85,11 +85,12 @@ def _one_side(
             f"{effective_size(weights):.3g} of {len(weights)}): {names[1]} hardly reaches where {names[0]} is; take "
             f"more points of it, or a bounded divergence such as jsd"
         )
-    squared = 2.0 if div.power is not None and abs(div.power[0] - 0.5) > 1 else 1.0
-    tail = pareto_tail(weights**squared)
-    if tail is not None and tail > _HEAVY and squared > 1:
-        found.append(
-            f"the squared density ratios at {names[1]} have tail index {tail:.2f}; above 0.5 their variance is "
-            f"infinite and no error bar of {div.name} holds; take a bounded divergence such as jsd or squared_hellinger"
-        )
+    if div.power is not None and abs(div.power[0] - 0.5) > 1:  # it integrates the square of the ratio
+        tail = pareto_tail(weights**2)
+        if tail is not None and tail > _HEAVY:
+            found.append(
+                f"the squared density ratios at {names[1]} have tail index {tail:.2f}; above 0.5 their variance is "
+                f"infinite and no error bar of {div.name} holds; take a bounded divergence such as jsd or "
+                f"squared_hellinger"
+            )
     return found

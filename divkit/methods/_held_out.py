@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import NormalDist
 from typing import Final, NamedTuple
 
@@ -47,6 +48,18 @@ class HeldOut:
     def sizes(self) -> tuple[float, float]:
         """Effective sizes of both samples."""
         return 1 / float(self.x_shares @ self.x_shares), 1 / float(self.y_shares @ self.y_shares)
+
+    @cached_property
+    def both_as(self) -> tuple[_F, _F]:
+        """Weights of all n + m points that stand for P and for Q: with c = q/(p + q) = sigmoid(-l), E_Q[h] is the sum
+        of the means of h c over both samples, and E_P[h] that of h (1 - c).
+        """
+        from scipy.special import expit
+
+        return (
+            np.concatenate([self.x_shares * expit(self.x), self.y_shares * expit(self.y)]),
+            np.concatenate([self.x_shares * expit(-self.x), self.y_shares * expit(-self.y)]),
+        )
 
 
 class Window(NamedTuple):
@@ -168,23 +181,15 @@ def _skewness(third: float, stderr: float) -> float:
 def _moments(div: FDivergence, held: HeldOut, window: Window) -> tuple[list[_Moments], list[_Moments]]:
     """Moments of T under P and of f*(T) under Q: each by its own sample, and by both samples.
 
-    With c = q/(p + q) = sigmoid(-l), E_Q[h] is the sum of the means of h c over both samples, and E_P[h] that of
-    h (1 - c): what Q meets rarely and P often is seen there. Exact as far as l is.
+    By both, what Q meets rarely and P often is seen there; exact as far as l is.
     """
-    from scipy.special import expit
-
     critic, conjugate = div.log_ratio.activation, div.log_ratio.conj_activation
-    l_x, l_y = (np.clip(part, *window) for part in (held.x, held.y))
-    to_p = np.concatenate([held.x_shares * expit(held.x), held.y_shares * expit(held.y)])
-    to_q = np.concatenate([held.x_shares * expit(-held.x), held.y_shares * expit(-held.y)])
+    l = np.clip(np.concatenate([held.x, held.y]), *window)
     # Relative to l = 0, where T - f*(T) = f(1): nothing cancels where the laws are nearly equal.
     zero = np.zeros(1)
-    t_x, t_y = (critic(part) - critic(zero) for part in (l_x, l_y))
-    c_x, c_y = (conjugate(part) - conjugate(zero) for part in (l_x, l_y))
-    return (
-        [_central(t_x, held.x_shares), _central(np.concatenate([t_x, t_y]), to_p)],
-        [_central(c_y, held.y_shares), _central(np.concatenate([c_x, c_y]), to_q)],
-    )
+    t, c = critic(l) - critic(zero), conjugate(l) - conjugate(zero)
+    n, (to_p, to_q) = len(held.x), held.both_as
+    return [_central(t[:n], held.x_shares), _central(t, to_p)], [_central(c[n:], held.y_shares), _central(c, to_q)]
 
 
 def _central(values: _F, shares: _F) -> _Moments:

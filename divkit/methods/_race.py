@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from divkit.methods.log_ratio import LogRatioModel
 
-__all__ = ["Choice", "Entry", "choose", "log_losses"]
+__all__ = ["Choice", "Entry", "choose"]
 
 _F = NDArray[np.float64]
 _PATIENCE: Final = 0.5  # standard errors by which a more flexible entry must win
@@ -57,7 +57,7 @@ class Choice:
     loss: float
 
 
-def log_losses(x: _F, y: _F) -> tuple[_F, _F]:
+def _log_losses(x: _F, y: _F) -> tuple[_F, _F]:
     """-log P(own label) of each validation point, when both laws are equally likely: (a,) and (b,)."""
     return np.logaddexp(0.0, -x), np.logaddexp(0.0, y)
 
@@ -66,7 +66,8 @@ def choose(entries: Sequence[Sequence[Entry]], x_weights: _F, y_weights: _F) -> 
     """The calibrated model, or convex combination of models, that the validation points recommend.
 
     Of each model the setting of least loss enters. From the constant 0 over the models in their order to the
-    combination of all, the first whose loss is within a standard error (of the difference) of the least one is taken.
+    combination of all, the first whose loss is within half a standard error (of the difference) of the least one is
+    taken.
 
     Parameters
     ----------
@@ -85,15 +86,15 @@ def choose(entries: Sequence[Sequence[Entry]], x_weights: _F, y_weights: _F) -> 
 
 
 def _loss(x: _F, y: _F, a: _F, b: _F) -> float:
-    own, other = log_losses(x, y)
+    own, other = _log_losses(x, y)
     return float(a @ own + b @ other) / 2
 
 
 def _as_good(choice: Choice, best: Choice, a: _F, b: _F) -> bool:
-    """Whether the losses differ by no more than a standard error of their difference."""
+    """Whether the losses differ by no more than half a standard error of their difference."""
     if choice is best:
         return True
-    ours, theirs = log_losses(choice.x, choice.y), log_losses(best.x, best.y)
+    ours, theirs = _log_losses(choice.x, choice.y), _log_losses(best.x, best.y)
     x_gaps, y_gaps = ours[0] - theirs[0], ours[1] - theirs[1]
     gap = float(a @ x_gaps + b @ y_gaps) / 2
     variance = sum(float(weights**2 @ (gaps - weights @ gaps) ** 2) for weights, gaps in ((a, x_gaps), (b, y_gaps)))
@@ -103,6 +104,7 @@ def _as_good(choice: Choice, best: Choice, a: _F, b: _F) -> bool:
 def _calibrated(entries: Sequence[Entry], a: _F, b: _F) -> Choice:
     """The non-negative combination with a shift of least balanced log loss."""
     from scipy.optimize import minimize
+    from scipy.special import expit
 
     x = np.stack([entry.x for entry in entries])  # (k, a)
     y = np.stack([entry.y for entry in entries])
@@ -111,7 +113,7 @@ def _calibrated(entries: Sequence[Entry], a: _F, b: _F) -> Choice:
     def loss(parameters: _F) -> tuple[float, _F]:
         shift, weights = parameters[0], parameters[1:] / size
         l_x, l_y = weights @ x + shift, weights @ y + shift
-        from_x, from_y = a * _expit(-l_x), b * _expit(l_y)
+        from_x, from_y = a * expit(-l_x), b * expit(l_y)
         slope = from_y @ y.T - from_x @ x.T
         value = a @ np.logaddexp(0.0, -l_x) + b @ np.logaddexp(0.0, l_y)
         return float(value) / 2, np.concatenate([[from_y.sum() - from_x.sum()], slope / size]) / 2
@@ -125,9 +127,3 @@ def _calibrated(entries: Sequence[Entry], a: _F, b: _F) -> Choice:
     l_x, l_y = weights @ x + shift, weights @ y + shift
     models = tuple(entry.model for entry, keep in zip(entries, used, strict=True) if keep)
     return Choice(models, weights[used], shift, l_x, l_y, _loss(l_x, l_y, a, b))
-
-
-def _expit(l: _F) -> _F:
-    from scipy.special import expit
-
-    return np.asarray(expit(l))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from statistics import NormalDist
 from typing import Any, ClassVar, Final, Literal
 
 import numpy as np
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 
 from divkit._checks import check_integer, check_level, check_points, check_rng, check_same_dimension
 from divkit._errors import DegenerateDataWarning, InvalidInput
+from divkit._stats import clt_interval
 from divkit.catalog import DIVERGENCES, resolve_divergence
 from divkit.divergences import DerivedDivergence, Divergence, FDivergence
 from divkit.measures import Measure, Samples
@@ -53,8 +56,9 @@ class CrossFit(Method):
     -----
     The interval is one-sided: with probability `level`, D is above its lower end. The normal limit is corrected for
     skewness, and l is clipped to a window that validation points choose, so that no single draw decides. ``info`` has
-    the models with the folds that chose them, ``two_sided``, an interval for D where nothing speaks against
-    one (None otherwise), and ``doubts``, the reasons if something does; those come as `UnreliableEstimateWarning`, too.
+    the models with the folds that chose them, and ``doubts``, the reasons not to trust the error bars if there are any;
+    those come as `UnreliableEstimateWarning`, too. There is no two-sided interval for D, as nothing in two samples can
+    say what every model has missed; ``critic_interval`` is one for what the fitted critics see of it (None in doubt).
 
     Examples
     --------
@@ -76,6 +80,7 @@ class CrossFit(Method):
     bound: ClassVar[Bound] = "lower"
     estimand: ClassVar[Estimand] = "population"
     draws: ClassVar[bool] = True
+    _value: ClassVar[Value] = "bound"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "folds", check_integer("folds", self.folds, 3))
@@ -103,7 +108,7 @@ class CrossFit(Method):
         return None
 
     def estimate(self, div: Divergence, P: Measure, Q: Measure, *, level: float, rng: np.random.Generator) -> Estimate:
-        """A lower bound of div(P || Q) with its lower limit.
+        """div(P || Q) with a lower limit.
 
         Raises
         ------
@@ -111,7 +116,7 @@ class CrossFit(Method):
             If `refusal` is not None.
         """
         self.demand(div, P, Q)
-        return self.fit(P, Q, rng).estimate(div, level)
+        return self.fit(P, Q, rng).estimate(div, level, self._value)
 
     def fit(self, P: Measure, Q: Measure, rng: np.random.Generator) -> CrossFitted:
         """The cross-fitted log ratio of two Samples, from which every divergence follows."""
@@ -122,7 +127,7 @@ class CrossFit(Method):
             copies = copied_rows(points)
             if copies > _COPIES * len(points):
                 warnings.warn(
-                    f"crossfit: {name} has {len(points)} points, {copies} of them copies of others: draws with "
+                    f"{self.name}: {name} has {len(points)} points, {copies} of them copies of others: draws with "
                     f"repetition (bootstrap, oversampling) are not independent, and folds then have seen what they "
                     f"judge; pass each point once, with {name}_weights if its multiplicity means something",
                     DegenerateDataWarning,
@@ -167,9 +172,9 @@ class CrossFitted:
         if isinstance(div, DerivedDivergence):
             return derived(div, self.estimate(div.base, level, value))
         assert isinstance(div, FDivergence)
-        z = max(_quantile(level), _FOR_VALUE)
+        z = NormalDist().inv_cdf(level)
         best = lower_bound(div, self._held_out, level, _FOR_VALUE)
-        safe = lower_bound(div, self._held_out, level, z)
+        safe = best if z <= _FOR_VALUE else lower_bound(div, self._held_out, level, z)
         raw = best.value if value == "bound" else plugged_in(div, self.held_out)
         shown = min(max(raw, div.f_one), div.upper)
         limit = max(min(shown, safe.limit), div.f_one)
@@ -187,19 +192,19 @@ class CrossFitted:
             info={
                 "n": len(self.x),
                 "m": len(self.y),
-                "models": self.models,
+                "models": dict(self.models),
                 "raw": raw,
-                "two_sided": None if doubts else self._two_sided(div, best.value, best.stderr, level),
+                "critic_interval": None if doubts else clt_interval(best.value, best.stderr, level),
                 "doubts": doubts,
             },
         )
 
-    @property
+    @cached_property
     def held_out(self) -> HeldOut:
         """The log ratios with the weights of their points."""
         return HeldOut.of(self.x, self.y, self._sides.x_weights, self._sides.y_weights)
 
-    @property
+    @cached_property
     def models(self) -> dict[str, int]:
         """How many folds each combination of models was chosen in; "none" where nothing told the laws apart."""
         counts: dict[str, int] = {}
@@ -207,19 +212,6 @@ class CrossFitted:
             name = "+".join(model.name for model in fold.choice.models) or "none"
             counts[name] = counts.get(name, 0) + 1
         return counts
-
-    def _two_sided(self, div: FDivergence, value: float, stderr: float, level: float) -> tuple[float, float] | None:
-        """The normal interval, where the first-order error dominates: well away from equal laws."""
-        reach = _quantile((1 + level) / 2) * stderr
-        if stderr == 0.0 or "none" in self.models or value - 2 * reach < div.f_one:
-            return None
-        return max(value - reach, div.f_one), min(value + reach, div.upper)
-
-
-def _quantile(level: float) -> float:
-    from statistics import NormalDist
-
-    return NormalDist().inv_cdf(level)
 
 
 def estimate_all(
@@ -274,13 +266,11 @@ def estimate_all(
     points = check_points("x", x), check_points("y", y)
     check_same_dimension(*points)
     P, Q = Samples(points[0], x_weights), Samples(points[1], y_weights)
-    wanted: Mapping[str, Divergence] = (
-        {name: div for name, div in DIVERGENCES.items() if isinstance(div, FDivergence | DerivedDivergence)}
-        if divergences is None
-        else {div.name: div for div in map(resolve_divergence, divergences)}
-    )
+    if divergences is None:
+        divergences = [name for name, div in DIVERGENCES.items() if sample_refusal(div, P, Q) is None and name != "gan"]
+    wanted = [resolve_divergence(divergence) for divergence in divergences]
     method = CrossFit(models, folds)
-    for div in wanted.values():
+    for div in wanted:
         method.demand(div, P, Q)
     fitted = method.fit(P, Q, check_rng(rng))
-    return {name: fitted.estimate(div, level) for name, div in wanted.items() if divergences or name != "gan"}
+    return {div.name: fitted.estimate(div, level) for div in wanted}

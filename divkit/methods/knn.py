@@ -111,6 +111,7 @@ class KNN(Method):
     divergences: ClassVar[str] = "KL, reverse KL, Jeffreys, power divergences, bounded f-divergences"
     bound: ClassVar[Bound] = "consistent"
     estimand: ClassVar[Estimand] = "population"
+    draws: ClassVar[bool] = True  # the subsamples of the interval
 
     def __post_init__(self) -> None:
         if self.k is not None:

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
-from divkit.divergences import Divergence
-from divkit.measures import Measure
-from divkit.methods import Method
-from divkit.methods.crossfit import CrossFit
-from divkit.methods.log_ratio import LogRatioModel
-from divkit.result import Bound, Estimand, Estimate
+from divkit.methods.crossfit import CrossFit, Value
+from divkit.result import Bound
 
 __all__ = ["PlugIn"]
 
 
 @dataclass(frozen=True)
-class PlugIn(Method):
+class PlugIn(CrossFit):
     """The integrand of the divergence at the cross-fitted log ratio, averaged over both samples.
 
     With c = q/(p + q), D = f(1) + E_P[g c] + E_Q[g c] for the centred generator g: every term is non-negative, and none
@@ -43,30 +36,6 @@ class PlugIn(Method):
     ('consistent', 'population', True)
     """
 
-    models: str | LogRatioModel | Sequence[str | LogRatioModel] = "auto"
-    folds: int = 5
-
     name: ClassVar[str] = "plugin"
-    measures: ClassVar[str] = "two Samples"
-    divergences: ClassVar[str] = "every f-divergence"
     bound: ClassVar[Bound] = "consistent"
-    estimand: ClassVar[Estimand] = "population"
-    draws: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        CrossFit(self.models, self.folds)  # which checks them
-
-    def refusal(self, div: Divergence, P: Measure, Q: Measure) -> str | None:
-        """Why this method cannot estimate div(P || Q), in a clause; None if it can."""
-        return CrossFit(self.models, self.folds).refusal(div, P, Q)
-
-    def estimate(self, div: Divergence, P: Measure, Q: Measure, *, level: float, rng: np.random.Generator) -> Estimate:
-        """An estimate of div(P || Q) with a lower limit.
-
-        Raises
-        ------
-        Unsupported
-            If `refusal` is not None.
-        """
-        self.demand(div, P, Q)
-        return CrossFit(self.models, self.folds).fit(P, Q, rng).estimate(div, level, "plugin")
+    _value: ClassVar[Value] = "plugin"

@@ -136,7 +136,7 @@ def test_disjoint_supports_reach_the_largest_jsd():
 def test_heavy_ratios_are_named():
     x, y = gaussians(400, 400, 1, 3.0)
     with pytest.warns(UnreliableEstimateWarning, match=r"density ratios|mean log ratio"):
-        assert divkit.fdiv_lower_bound(x, y, "pearson_chi2", rng=0).info["two_sided"] is None
+        assert divkit.fdiv_lower_bound(x, y, "pearson_chi2", rng=0).info["critic_interval"] is None
 
 
 def test_points_and_columns_are_the_same_on_the_line():
@@ -210,12 +210,14 @@ def test_a_divergence_of_ones_own_is_bounded():
     assert abs(d - float(divkit.estimate(st.norm(1, 1), st.norm(0, 1), le_cam))) <= 4 * d.stderr
 
 
-def test_the_two_sided_interval_of_a_derived_divergence_is_in_its_units():
+def test_the_critic_interval_of_a_derived_divergence_is_in_its_units():
     x, y = gaussians(2000, 2000, 1, 1.0)
     found = quiet(x, y)
-    low, high = found["hellinger"].info["two_sided"]
+    low, high = found["hellinger"].info["critic_interval"]
     assert low < found["hellinger"] < high
-    assert (low, high) == pytest.approx([math.sqrt(end / 2) for end in found["squared_hellinger"].info["two_sided"]])
+    assert (low, high) == pytest.approx(
+        [math.sqrt(end / 2) for end in found["squared_hellinger"].info["critic_interval"]]
+    )
 
 
 def test_duplicated_rows_are_named():

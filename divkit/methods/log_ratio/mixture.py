@@ -92,30 +92,26 @@ class _Law:
     def _update(self, z: _F, weights: _F, chances: _F) -> None:
         """Weights, means and factors of the inverse covariances from the shares of each point."""
         d = z.shape[1]
-        heavy = chances * weights[:, None]
-        mass = heavy.sum(axis=0) + 1e-9  # (c,)
-        self._means = heavy.T @ z / mass[:, None]
-        scatters = []
-        for k, mean in enumerate(self._means):
-            gaps = z - mean
-            scatters.append((gaps * heavy[:, k, None]).T @ gaps)
-        within = sum(scatters) / mass.sum() + self._floor
+        heavy = (chances * weights[:, None]).T  # (c, k)
+        mass = heavy.sum(axis=1) + 1e-9  # (c,)
+        means = heavy @ z / mass[:, None]  # (c, d)
+        gaps = z.T - means[:, :, None]  # (c, d, k)
+        scatters = (gaps * heavy[:, None, :]) @ gaps.transpose(0, 2, 1)  # (c, d, d)
+        within = scatters.sum(axis=0) / mass.sum() + self._floor
         prior = _PRIOR * (d + 1)
-        covariances = [
-            (scatter + prior * within) / (m + prior) + self._floor for scatter, m in zip(scatters, mass, strict=True)
-        ]
-        factors = [np.linalg.cholesky(part) for part in covariances]
-        self._inverses = [np.linalg.inv(factor) for factor in factors]
-        logs = np.array([np.log(np.diag(factor)).sum() for factor in factors])
+        factors = np.linalg.cholesky(
+            (scatters + prior * within) / (mass + prior)[:, None, None] + self._floor
+        )  # (c, d, d)
+        inverses = np.linalg.inv(factors)
+        logs = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
         self._offsets = np.log(mass / mass.sum()) - logs  # (c,)
+        self._map = inverses.reshape(-1, d).T  # (d, c d)
+        self._origins = (inverses @ means[:, :, None]).reshape(-1)  # (c d,)
 
     def log_densities(self, z: _F) -> _F:
         """log w_k N(z; mean_k, S_k) up to a constant that all mixtures share: (k, d) to (k, c)."""
-        parts = [
-            offset - 0.5 * (((z - mean) @ inverse.T) ** 2).sum(axis=1)
-            for mean, inverse, offset in zip(self._means, self._inverses, self._offsets, strict=True)
-        ]
-        return np.stack(parts, axis=1)
+        white = (z @ self._map - self._origins).reshape(len(z), len(self._offsets), -1)
+        return np.asarray(self._offsets - 0.5 * np.einsum("kcd,kcd->kc", white, white))
 
 
 def _spread_out(z: _F, count: int, rng: np.random.Generator) -> _F:
