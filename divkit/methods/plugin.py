@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from divkit.methods.crossfit import CrossFit, Value
+from divkit.methods._one_fit import OneFit, Value
 from divkit.result import Bound
 
 __all__ = ["PlugIn"]
 
 
 @dataclass(frozen=True)
-class PlugIn(CrossFit):
+class PlugIn(OneFit):
     """The integrand of the divergence at the cross-fitted log ratio, averaged over both samples.
 
     With c = q/(p + q), D = f(1) + E_P[g c] + E_Q[g c] for the centred generator g: every term is non-negative, and none
@@ -38,4 +38,4 @@ class PlugIn(CrossFit):
 
     name: ClassVar[str] = "plugin"
     bound: ClassVar[Bound] = "consistent"
-    _value: ClassVar[Value] = "plugin"
+    value: ClassVar[Value] = "plugin"
