@@ -40,7 +40,8 @@ def natural_splines(z: _F, knots: _F) -> _F:
     (5.5), in units of the spread of the knots.
     """
     reach = knots[-1] - knots[0]
-    cubes = np.maximum((z[:, None] - knots) / reach, 0.0) ** 3  # (k, q)
+    beyond = np.maximum((z[:, None] - knots) / reach, 0.0)
+    cubes = beyond * beyond * beyond  # (k, q); ** 3 takes a power function ten times as long
     last = cubes[:, -1:]
     slopes = (cubes[:, :-1] - last) / ((knots[-1] - knots[:-1]) / reach)  # (k, q - 1)
     return np.asarray(slopes[:, :-1] - slopes[:, -1:])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ __all__ = ["fit_logistic", "logistic_log_ratio"]
 _F = NDArray[np.float64]
 _STEPS: Final = 100
 _DECREMENT: Final = 1e-9  # of the objective per point: far below what a log loss can tell apart
+_LARGE: Final = 100_000  # numbers in a design from which its product takes longer than all else
 _LEAST_PENALTY: Final = 1e-6  # keeps separable samples and collinear features solvable
 
 
@@ -83,13 +84,15 @@ def fit_logistic(design: _F, labels: _F, weights: _F, offset: float, penalty: _F
     def objective(linear: _F, coefficients: _F) -> float:
         return float(weights @ np.logaddexp(0.0, -signs * linear) + 0.5 * penalty @ coefficients**2)
 
+    # The gradient decides where Newton's method ends; curvature to seven digits costs half and takes no more steps.
+    coarse = design.astype(np.float32) if design.size >= _LARGE else design
     coefficients = np.zeros(design.shape[1])
     linear = np.full(len(design), offset)
     value = objective(linear, coefficients)
     for _ in range(_STEPS):
         chance = expit(linear)
         gradient = design.T @ (weights * (chance - labels)) + penalty * coefficients
-        step = _newton_step(design * np.sqrt(weights * chance * (1 - chance))[:, None], penalty, gradient)
+        step = _newton_step(coarse, weights * chance * (1 - chance), penalty, gradient)
         decrement = float(gradient @ step)
         if decrement <= _DECREMENT * weights.sum():
             return np.asarray(coefficients - step)
@@ -102,17 +105,29 @@ def fit_logistic(design: _F, labels: _F, weights: _F, offset: float, penalty: _F
     raise NotConverged(f"Newton's method for a logistic model did not end within {_STEPS} steps")
 
 
-def _newton_step(root: _F, penalty: _F, gradient: _F) -> _F:
-    """(R' R + diag(penalty))^-1 gradient for R (k, c), through the smaller one of R' R and R R'."""
-    from scipy.linalg import cho_factor, cho_solve
-
+def _newton_step(design: Any, curvature: _F, penalty: _F, gradient: _F) -> _F:
+    """(R' R + diag(penalty))^-1 gradient, R = sqrt(curvature) design (k, c), through the smaller of R' R and R R'."""
+    root = design * np.sqrt(curvature).astype(design.dtype)[:, None]
     rows, columns = root.shape
     if columns <= rows:
-        hessian = root.T @ root
+        hessian = (root.T @ root).astype(np.float64)
         hessian[np.diag_indices_from(hessian)] += penalty
-        return np.asarray(cho_solve(cho_factor(hessian, lower=True, check_finite=False), gradient, check_finite=False))
+        try:
+            return _solved(hessian, gradient)
+        except np.linalg.LinAlgError:
+            if design.dtype == np.float64:
+                raise
+            return _newton_step(design.astype(np.float64), curvature, penalty, gradient)
+    root = root.astype(np.float64)
     lean = root / penalty  # Woodbury: (D + R'R)^-1 = D^-1 - D^-1 R' (I + R D^-1 R')^-1 R D^-1
     small = lean @ root.T
     small[np.diag_indices_from(small)] += 1.0
-    inner = cho_solve(cho_factor(small, lower=True, check_finite=False), lean @ gradient, check_finite=False)
-    return np.asarray(gradient / penalty - lean.T @ inner)
+    return np.asarray(gradient / penalty - lean.T @ _solved(small, lean @ gradient))
+
+
+def _solved(matrix: _F, right: _F) -> _F:
+    """matrix^-1 right for a positive definite matrix, which is overwritten."""
+    from scipy.linalg import cho_factor, cho_solve
+
+    factor = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
+    return np.asarray(cho_solve(factor, right, check_finite=False))
