@@ -190,8 +190,8 @@ def _reason(error: BaseException) -> str:
 
 def two_sided(value: Estimate) -> tuple[float, float] | None:
     """The two-sided interval for the divergence itself, where the method offers one."""
-    upper = getattr(resolve_divergence(value.divergence), "upper", math.inf)
-    return value.interval if value.bound == "consistent" and value.interval and value.interval[1] < upper else None
+    one_sided = value.bound != "consistent" or "critic_interval" in value.info
+    return None if one_sided else value.interval
 
 
 def _record(contestant: str, divergence: str, value: Estimate | str, seconds: float, warned: bool) -> Record:

@@ -202,7 +202,7 @@ def judged(row: Row) -> bool:
 
 
 def above(rows: list[Row]) -> list[Row]:
-    """Rows of lower bounds whose mean over draws exceeds the truth by more than two standard errors."""
+    """Rows of lower bounds whose mean over draws, before the cut, is over two standard errors above the truth."""
     keys = ("task", "n", "m", "contestant", "divergence", "truth", "raw_bias", "raw_bias_error", "bias", "draws")
     return [
         {key: row[key] for key in keys} for row in rows if judged(row) and row["raw_bias"] > 2 * row["raw_bias_error"]

@@ -268,10 +268,11 @@ def tolerance(args: argparse.Namespace) -> tuple[str, list[Row], Row]:
     sizes = ((2000, 2),) if args.quick else ((10**5, 2), (10**5, 10), (10**6, 2))
     rows = []
     for problem in (Problem(GAUSSIANS, n, d) for n, d in sizes):
-        for wanted in (0.01, 0.001) if 2000 < problem.n <= 10**5 else (0.01,):
+        thorough = 2000 < problem.n <= 10**5
+        for wanted in (0.01, 0.001) if thorough else (0.01,):
             found = in_fresh_process(problem, "divkit", CORES, tolerance=wanted)
             row = {**problem.facts, "tolerance": wanted, "all_cores_seconds": found["seconds"][0]}
-            if 2000 < problem.n <= 10**5:
+            if thorough:
                 row["seconds"] = in_fresh_process(problem, "divkit", 1, tolerance=wanted)["seconds"][0]
             rows.append(row | {name: found[name] for name in ("gap", "peak_mb", "value")})
     question = "How soon is the cost of transport known to a per cent, or to a thousandth?"

@@ -82,9 +82,8 @@ class KNN(Method):
 
     **Interval.** From disjoint subsamples of about size^(3/4) points, scaled to the full size; to the side to which
     the value moves between the two sizes it is widened by the bias that a decay like size^(-1/d) would leave.
-    Over normal shifts in 1 to 5 dimensions it covered in 86 to 96 % of draws at the level 95 %, and in 98 % or
-    more where the laws are equal. For large chi2 it does not hold. ``info["raw"]`` is the value before it is cut to
-    the range of the divergence, ``info["bias"]`` the extrapolated bias, which is not subtracted.
+    It is an estimate and no certificate; for large chi2 it does not hold. ``info["raw"]`` is the value before it is cut
+    to the range of the divergence, ``info["bias"]`` the extrapolated bias, which is not subtracted.
 
     **Against a law with a density**, KL is the mean of log p by Kozachenko and Leonenko's neighbour distances less
     the mean of log q.

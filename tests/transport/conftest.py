@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from divkit.transport import _found
+from divkit.transport import _found, _level_solver
 
 
 @pytest.fixture(scope="module", params=["all pairs", "few arcs"])
@@ -13,4 +13,5 @@ def route(request):
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "few arcs":
             patch.setattr(_found, "FEW_PAIRS", 0)
+            patch.setattr(_level_solver, "_MANY", 0)
         yield request.param

@@ -26,6 +26,7 @@ _SECONDS = 20.0  # a problem of 12 x 12 points takes milliseconds
 def in_small(monkeypatch):
     """What large problems need - levels, candidates, rounds, many blocks - for problems of a dozen points."""
     monkeypatch.setattr(_found, "FEW_PAIRS", 0)
+    monkeypatch.setattr(_level_solver, "_MANY", 0)
     monkeypatch.setattr(_start, "_DENSE", 0)
     monkeypatch.setattr(_levels, "_SMALL", 4)
     monkeypatch.setattr(_levels, "_FEWEST", 2)

@@ -41,7 +41,7 @@ def natural_splines(z: _F, knots: _F) -> _F:
     """
     reach = knots[-1] - knots[0]
     beyond = np.maximum((z[:, None] - knots) / reach, 0.0)
-    cubes = beyond * beyond * beyond  # (k, q); ** 3 takes a power function ten times as long
+    cubes = beyond * beyond * beyond  # (k, q); ** 3 would call a power function
     last = cubes[:, -1:]
     slopes = (cubes[:, :-1] - last) / ((knots[-1] - knots[:-1]) / reach)  # (k, q - 1)
     return np.asarray(slopes[:, :-1] - slopes[:, -1:])

@@ -15,7 +15,7 @@ __all__ = ["fit_logistic", "logistic_log_ratio"]
 _F = NDArray[np.float64]
 _STEPS: Final = 100
 _DECREMENT: Final = 1e-9  # of the objective per point: far below what a log loss can tell apart
-_LARGE: Final = 100_000  # numbers in a design from which its product takes longer than all else
+_LARGE: Final = 100_000  # numbers in a design from which its curvature is computed in single precision
 _LEAST_PENALTY: Final = 1e-6  # keeps separable samples and collinear features solvable
 
 
@@ -84,7 +84,7 @@ def fit_logistic(design: _F, labels: _F, weights: _F, offset: float, penalty: _F
     def objective(linear: _F, coefficients: _F) -> float:
         return float(weights @ np.logaddexp(0.0, -signs * linear) + 0.5 * penalty @ coefficients**2)
 
-    # The gradient decides where Newton's method ends; curvature to seven digits costs half and takes no more steps.
+    # The gradient, in full precision, decides where Newton's method ends; for the curvature seven digits do.
     coarse = design.astype(np.float32) if design.size >= _LARGE else design
     coefficients = np.zeros(design.shape[1])
     linear = np.full(len(design), offset)
