@@ -19,6 +19,7 @@ from typing import Any  # noqa: E402
 
 import numpy as np  # noqa: E402
 from _fdiv_contestants import LEVEL, METHODS_OF_SAMPLES, OURS, Job, Record, true_value, work  # noqa: E402
+from _fdiv_kept import Kept  # noqa: E402
 from _fdiv_peers import PEERS  # noqa: E402
 from _fdiv_problems import DIVERGENCES, SEED, TRUTH_DRAWS, Task, task_of, tasks  # noqa: E402
 from _fdiv_rows import Row, Truths, collected, ordered, rounded, rows_of, summary  # noqa: E402
@@ -59,6 +60,8 @@ def options() -> argparse.Namespace:
     )
     parser.add_argument("--large-draws", type=int, default=None, help="the same for 10,000 points")
     parser.add_argument("--tasks", default="", help="only tasks whose name contains this")
+    parser.add_argument("--sizes", type=int, nargs="+", default=None, help="only these numbers of points of the larger")
+    parser.add_argument("--kept", type=Path, default=None, help="file of finished draws, to go on with and add to")
     parser.add_argument("--processes", type=int, default=CORES, help="draws at a time, each on one thread")
     return parser.parse_args()
 
@@ -71,17 +74,18 @@ def chosen_tasks(args: argparse.Namespace) -> list[Task]:
     ]
 
 
-def sizes_of(task: Task, quick: bool) -> tuple[tuple[int, int], ...]:
-    if quick:
-        return ((200, 200),)
-    return tuple((n, n) for n in SIZES) + (UNEQUAL if task.name in UNEQUAL_TASKS else ())
+def sizes_of(task: Task, args: argparse.Namespace, largest: int) -> list[tuple[int, int]]:
+    """The numbers of points (n, m) of a task, up to the largest that a part asks for."""
+    every = [(n, n) for n in SIZES] + list(UNEQUAL if task.name in UNEQUAL_TASKS else ())
+    wanted = args.sizes or (SIZES[:1] if args.quick else SIZES)
+    return [(n, m) for n, m in every if max(n, m) in wanted and max(n, m) <= largest]
 
 
 def accuracy(args: argparse.Namespace) -> None:
     jobs = [
         Job(task.name, n, m, draw, DIVERGENCES, (*OURS, "peers"), draw < alone(n, m))
         for task in chosen_tasks(args)
-        for n, m in sizes_of(task, args.quick)
+        for n, m in sizes_of(task, args, SIZES[-1])
         for draw in range(draws_of(max(n, m), args))
     ]
     start = time.perf_counter()
@@ -114,9 +118,9 @@ def alone(n: int, m: int) -> int:
 def coverage(args: argparse.Namespace) -> None:
     draws = args.draws or (6 if args.quick else 200)
     jobs = [
-        Job(task.name, n, n, draw, COVERED, METHODS_OF_SAMPLES)
+        Job(task.name, n, m, draw, COVERED, METHODS_OF_SAMPLES)
         for task in chosen_tasks(args)
-        for n in ((200,) if args.quick else (200, 1000))
+        for n, m in sizes_of(task, args, 1000)
         for draw in range(draws)
     ]
     start = time.perf_counter()
@@ -132,17 +136,17 @@ def computed(args: argparse.Namespace, jobs: list[Job]) -> tuple[Truths, list[tu
     """The truths and all draws, on all cores, the longest jobs first."""
     asked = {(job.task, divergence) for job in jobs for divergence in (*job.divergences, "jsd")}
     draws = 100_000 if args.quick else TRUTH_DRAWS
-    jobs = sorted(jobs, key=lambda job: -max(job.n, job.m) * task_of(job.task).d)
+    kept = Kept(args.kept)
+    todo = sorted(kept.missing(jobs), key=lambda job: -max(job.n, job.m) * task_of(job.task).d)
     with ProcessPoolExecutor(args.processes) as pool:
         values = [pool.submit(true_value, *key, draws) for key in sorted(asked)]
-        futures = [pool.submit(work, job) for job in jobs]
-        results = []
-        for future in as_completed(futures):
-            results.append(future.result())
-            if len(results) % max(1, len(jobs) // 20) == 0:
-                print(f"{len(results)} of {len(jobs)} draws", flush=True)
+        futures = [pool.submit(work, job) for job in todo]
+        for count, future in enumerate(as_completed(futures), 1):
+            kept.add(*future.result())
+            if count % max(1, len(todo) // 20) == 0:
+                print(f"{count} of {len(todo)} draws", flush=True)
         found = [value.result() for value in values]
-    return {(task, divergence): value for task, divergence, value in found}, results
+    return {(task, divergence): value for task, divergence, value in found}, list(kept.results(jobs))
 
 
 def listed(truths: Truths) -> list[Row]:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 _FOLDER = str(ROOT / "benchmarks")
+_PARTS = ("problems", "peers", "contestants", "kept", "rows", "tables")
 
 sys.path.insert(0, _FOLDER)  # as for the script itself
 try:
-    problems, peers, contestants, rows, tables, markdown = (
-        importlib.import_module(f"_{name}")
-        for name in ("fdiv_problems", "fdiv_peers", "fdiv_contestants", "fdiv_rows", "fdiv_tables", "markdown")
+    problems, peers, contestants, kept, rows, tables, markdown = (
+        importlib.import_module(f"_{name}") for name in (*(f"fdiv_{part}" for part in _PARTS), "markdown")
     )
 finally:
     sys.path.remove(_FOLDER)

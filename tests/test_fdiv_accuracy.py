@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fdiv_benchmark import ROOT, contestants, markdown, peers, problems, rows, tables
+from fdiv_benchmark import ROOT, contestants, kept, markdown, peers, problems, rows, tables
 
 TASKS = problems.tasks()
 
@@ -206,3 +206,21 @@ def test_a_quick_run_ends_well_and_writes_nothing(part: str, tmp_path: Path) -> 
     before = sorted((ROOT / "benchmarks" / "results").iterdir())
     subprocess.run([sys.executable, str(script), "--quick", "--part", part], check=True, cwd=tmp_path, timeout=120)
     assert sorted((ROOT / "benchmarks" / "results").iterdir()) == before
+
+
+def test_finished_draws_are_kept_for_the_next_run(tmp_path: Path) -> None:
+    path = tmp_path / "draws" / "accuracy.jsonl"
+    first, second = job(), job(draw=1)
+    finished = contestants.work(first)
+    kept.Kept(path).add(*finished)
+    again = kept.Kept(path)
+    assert again.missing([first, second]) == [second]
+    assert list(again.results([first])) == [finished]
+
+
+def test_draws_of_other_sources_are_not_mixed_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "accuracy.jsonl"
+    kept.Kept(path)
+    monkeypatch.setattr(kept, "sources", lambda: "others")
+    with pytest.raises(SystemExit, match="draws by other sources"):
+        kept.Kept(path)
