@@ -22,6 +22,7 @@ from divkit.result import Estimate
 LEVEL = 0.95
 METHODS_OF_SAMPLES = ("crossfit", "plugin", "knn", "binned")
 OURS = ("auto", *METHODS_OF_SAMPLES)
+LIMITED = ("crossfit", "knn", "binned")  # those with a lower limit of their own: `plugin` has that of `crossfit`
 _COMPARED = 1000  # points up to which the first draw of `auto` is also asked for directly
 
 
@@ -41,14 +42,14 @@ class Job(NamedTuple):
 
 
 class Record(NamedTuple):
-    """One estimate, or why there is none."""
+    """One estimate, or why there is none; `seen` is the interval for what the method sees of the divergence."""
 
     contestant: str
     divergence: str
     value: float | None = None
     raw: float | None = None
     lower: float | None = None
-    two_sided: tuple[float, float] | None = None
+    seen: tuple[float, float] | None = None
     one_sided: bool = False
     seconds: float | None = None
     warned: bool = False
@@ -188,10 +189,10 @@ def _reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {str(error)[:160]}"
 
 
-def two_sided(value: Estimate) -> tuple[float, float] | None:
-    """The two-sided interval for the divergence itself, where the method offers one."""
-    one_sided = value.bound != "consistent" or "critic_interval" in value.info
-    return None if one_sided else value.interval
+def seen(value: Estimate) -> tuple[float, float] | None:
+    """The interval with two ends for what the fitted critics, the neighbours or the bins see of the divergence."""
+    names = ("critic_interval", "subsample_interval", "binned_interval")
+    return next((value.info[name] for name in names if value.info.get(name) is not None), None)
 
 
 def _record(contestant: str, divergence: str, value: Estimate | str, seconds: float, warned: bool) -> Record:
@@ -205,7 +206,7 @@ def _record(contestant: str, divergence: str, value: Estimate | str, seconds: fl
         float(value),
         float(value.info.get("raw", value)),  # not cut to the range of the divergence
         None if value.interval is None else value.interval[0],
-        two_sided(value),
+        seen(value),
         value.bound == "lower",
         seconds,
         warned,

@@ -100,7 +100,7 @@ def rmse(values: NDArray[np.float64], known: float) -> float:
 def _limits(records: list[Record], known: Truth) -> Row:
     """How often limits hold; a truth that is itself uncertain is moved in their disfavour by nothing."""
     lower = [record.lower for record in records if record.lower is not None]
-    pairs = [record.two_sided for record in records if record.two_sided is not None]
+    pairs = [record.seen for record in records if record.seen is not None]
     row: Row = {}
     if lower:
         row["one_sided"] = any(record.one_sided for record in records)
@@ -109,9 +109,8 @@ def _limits(records: list[Record], known: Truth) -> Row:
         row["lower_held"] = sum(limit <= known.value for limit in lower) / len(lower)
         row["mean_lower"] = statistics.fmean(lower)
     if pairs:
-        row["two_sided_offered"] = len(pairs) / len(records)
-        row["two_sided_held"] = sum(low <= known.value <= high for low, high in pairs) / len(pairs)
-        row["mean_interval"] = [statistics.fmean(ends) for ends in zip(*pairs, strict=True)]
+        row["seen_offered"] = len(pairs) / len(records)
+        row["seen_held"] = sum(low <= known.value <= high for low, high in pairs) / len(pairs)
     if lower or pairs:
         row["warned"] = sum(record.warned for record in records) / len(records)
     return row

@@ -10,7 +10,7 @@ Row = dict[str, Any]
 WITHIN = 1.10  # of the best peer's error
 RELATIVE = 0.05  # of the truth
 
-_NAMES = {
+NAMES = {
     "kl": "KL",
     "reverse_kl": "reverse KL",
     "jsd": "JSD",
@@ -106,7 +106,7 @@ def fdiv_others() -> str:
             rival = "" if best is None else f"{number(best['rmse'])} ({best['contestant']})"
             relative = per_cent(ours["rmse"] / ours["truth"]) if ours["truth"] > 0 else ""
             shown = [number(ours[key]) for key in ("truth", "mean", "rmse")]
-            rows.append([_NAMES[divergence], task, *shown, relative, per_cent(ours.get("lower_held")), rival])
+            rows.append([NAMES[divergence], task, *shown, relative, per_cent(ours.get("lower_held")), rival])
     heads = ["divergence", "task", "truth", "mean", "RMSE", "RMSE / truth", "lower limit held", "best peer's RMSE"]
     return markdown(heads, rows) + footer(result)
 
@@ -133,7 +133,7 @@ def fdiv_promises() -> str:
 def _beaten(ranks: list[Row]) -> str:
     rows = [
         [
-            _NAMES[row["divergence"]],
+            NAMES[row["divergence"]],
             row["task"],
             points(row["n"], row["m"]),
             number(row["rmse"]),
@@ -145,22 +145,22 @@ def _beaten(ranks: list[Row]) -> str:
         if row["ratio"] > WITHIN
     ]
     heads = ["divergence", "task", "points", "divkit's RMSE", "best peer's", "ratio", "draws of both"]
-    return _titled("Where a peer is nearer", heads, rows)
+    return titled("Where a peer is nearer", heads, rows)
 
 
 def _far(errors: list[Row]) -> str:
     rows = [
-        [_NAMES[row["divergence"]], row["task"], per_cent(row["relative_rmse"]), per_cent(row["relative_bias"])]
+        [NAMES[row["divergence"]], row["task"], per_cent(row["relative_rmse"]), per_cent(row["relative_bias"])]
         for row in errors
         if row["relative_rmse"] > RELATIVE
     ]
-    return _titled("Where the error is above 5 %", ["divergence", "task", "RMSE / truth", "bias / truth"], rows)
+    return titled("Where the error is above 5 %", ["divergence", "task", "RMSE / truth", "bias / truth"], rows)
 
 
 def _above(found: list[Row]) -> str:
     rows = [
         [
-            _NAMES[row["divergence"]],
+            NAMES[row["divergence"]],
             row["task"],
             points(row["n"], row["m"]),
             f"`{row['contestant']}`",
@@ -170,41 +170,11 @@ def _above(found: list[Row]) -> str:
         for row in found
     ]
     heads = ["divergence", "task", "points", "method", "mean less truth", "its standard error"]
-    return _titled("Where the mean is above the truth", heads, rows)
+    return titled("Where the mean is above the truth", heads, rows)
 
 
-def _titled(title: str, heads: list[str], rows: list[list[str]]) -> str:
+def titled(title: str, heads: list[str], rows: list[list[str]]) -> str:
     return f"\n{title}:\n\n{markdown(heads, rows)}" if rows else ""
-
-
-def fdiv_coverage() -> str:
-    """Shares of draws in which limits hold; one row a task, size and method, the worst divergence shown by name."""
-    result = load("fdiv_coverage")
-    rows: list[list[str]] = []
-    grouped: dict[tuple[str, int, str], list[Row]] = {}
-    for row in result["rows"]:
-        if "lower_held" in row:
-            grouped.setdefault((row["task"], row["n"], row["contestant"]), []).append(row)
-    for (task, n, contestant), held in grouped.items():
-        shares = {row["divergence"]: row for row in held}
-        cell = [per_cent(shares[key]["lower_held"]) if key in shares else "" for key in _COVERED]
-        both = [two_sided(shares.get(key)) for key in _COVERED]
-        rows.append([task, f"{n:,}", f"`{contestant}`", *cell, *both])
-    heads = ["task", "n = m", "method", *(f"{_NAMES[key]}: above the lower limit" for key in _COVERED)]
-    heads += [f"{_NAMES[key]}: in the interval" for key in _COVERED]
-    sentence = f"\n{result['draws']} draws; limits and intervals at level {result['level']:g}.\n"
-    return markdown(heads, rows) + sentence + footer(result)
-
-
-_COVERED = ("kl", "jsd", "squared_hellinger", "total_variation", "pearson_chi2")
-
-
-def two_sided(row: Row | None) -> str:
-    """The share of intervals that hold the truth, and how often one was offered."""
-    if row is None or "two_sided_held" not in row:
-        return ""
-    offered = row["two_sided_offered"]
-    return per_cent(row["two_sided_held"]) + ("" if offered == 1 else f" of {per_cent(offered)}")
 
 
 def fdiv_speed() -> str:
@@ -239,8 +209,8 @@ def fdiv_truths() -> str:
     for found in result["truths"]:
         held.setdefault(found["task"], {})[found["divergence"]] = found
     order = list(dict.fromkeys(row["task"] for row in result["rows"]))
-    rows = [[task, *(_known(held[task].get(key)) for key in _NAMES)] for task in order]
-    return markdown(["task", *_NAMES.values()], rows)
+    rows = [[task, *(_known(held[task].get(key)) for key in NAMES)] for task in order]
+    return markdown(["task", *NAMES.values()], rows)
 
 
 def _known(found: Row | None) -> str:
@@ -266,7 +236,6 @@ TABLES = {
     "fdiv_reverse_kl": fdiv_reverse_kl,
     "fdiv_others": fdiv_others,
     "fdiv_promises": fdiv_promises,
-    "fdiv_coverage": fdiv_coverage,
     "fdiv_speed": fdiv_speed,
     "fdiv_peers": fdiv_peers,
     "fdiv_truths": fdiv_truths,

@@ -18,7 +18,7 @@ from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
 import numpy as np  # noqa: E402
-from _fdiv_contestants import LEVEL, METHODS_OF_SAMPLES, OURS, Job, Record, true_value, work  # noqa: E402
+from _fdiv_contestants import LEVEL, LIMITED, OURS, Job, Record, true_value, work  # noqa: E402
 from _fdiv_kept import Kept  # noqa: E402
 from _fdiv_peers import PEERS  # noqa: E402
 from _fdiv_problems import DIVERGENCES, SEED, TRUTH_DRAWS, Task, task_of, tasks  # noqa: E402
@@ -118,7 +118,7 @@ def alone(n: int, m: int) -> int:
 def coverage(args: argparse.Namespace) -> None:
     draws = args.draws or (6 if args.quick else 200)
     jobs = [
-        Job(task.name, n, m, draw, COVERED, METHODS_OF_SAMPLES)
+        Job(task.name, n, m, draw, COVERED, LIMITED)
         for task in chosen_tasks(args)
         for n, m in sizes_of(task, args, 1000)
         for draw in range(draws)
@@ -128,7 +128,7 @@ def coverage(args: argparse.Namespace) -> None:
     rows = ordered(rows_of(collected(results), truths))
     facts: dict[str, Any] = {"draws": draws, "level": LEVEL, "skipped": skipped(truths), "truths": listed(truths)}
     written("fdiv_coverage", args, rows, facts | {"wall_seconds": round(time.perf_counter() - start)})
-    kept = ("task", "n", "contestant", "divergence", "truth", "mean", "lower_held", "two_sided_held", "draws", "warned")
+    kept = ("task", "n", "contestant", "divergence", "truth", "mean", "lower_held", "seen_held", "draws", "warned")
     show("Do the limits hold?", [{key: row.get(key, "") for key in kept} for row in rows])
 
 

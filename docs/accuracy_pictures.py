@@ -88,9 +88,7 @@ def _panel(axes: Any, title: str, rows: list[Row], ends: tuple[float, float]) ->
     for row in rows:
         at, (low, high) = row["truth"], bar(row, ends)
         axes.plot([at, at], [low, high], color=PALE, linewidth=7, solid_capstyle="butt", zorder=2)
-        if "mean_interval" in row:
-            axes.plot([at, at], [kept(end, ends) for end in row["mean_interval"]], color=INK, linewidth=1.2, zorder=3)
-        if row.get("one_sided"):
+        if "mean_lower" in row:
             axes.plot([at], [kept(row["mean_lower"], ends)], marker="_", color=INK, markersize=9, zorder=3)
         inside = ends[0] <= row["mean"] <= ends[1]
         axes.plot([at], [kept(row["mean"], ends)], "o", color=INK, zorder=4, **({} if inside else {"mfc": "white"}))
@@ -116,7 +114,6 @@ def _legend(figure: Figure) -> None:
         "mean over draws": Line2D([], [], **dot),
         "mean beyond the panel": Line2D([], [], **dot, markerfacecolor="white"),
         "middle 80 % of draws": Line2D([], [], color=PALE, linewidth=7),
-        "two-sided interval, mean ends": Line2D([], [], color=INK, linewidth=1.2),
         "lower limit, mean": Line2D([], [], linestyle="none", marker="_", color=INK, markersize=9),
     }
     figure.legend(lines.values(), lines.keys(), loc="outside upper center", ncols=3, frameon=False, fontsize=12)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fdiv_benchmark import ROOT, contestants, kept, markdown, peers, problems, rows, tables
+from fdiv_benchmark import ROOT, contestants, coverage_tables, kept, markdown, peers, problems, rows, tables
 
 TASKS = problems.tasks()
 
@@ -82,10 +82,10 @@ def test_an_uncertain_truth_adds_to_the_standard_error_of_the_bias() -> None:
 
 
 def test_coverage_counts_the_limits_that_hold() -> None:
-    results = [*made([0.6], lower=0.4, two_sided=(0.4, 0.8))]
-    results += [(found._replace(draw=1), records) for found, records in made([0.7], lower=0.55, two_sided=(0.55, 0.8))]
+    results = [*made([0.6], lower=0.4, seen=(0.4, 0.8))]
+    results += [(found._replace(draw=1), records) for found, records in made([0.7], lower=0.55, seen=(0.55, 0.8))]
     (row,) = rows.rows_of(rows.collected(results), KNOWN)
-    assert (row["lower_held"], row["two_sided_held"], row["two_sided_offered"]) == (0.5, 0.5, 1.0)
+    assert (row["lower_held"], row["seen_held"], row["seen_offered"]) == (0.5, 0.5, 1.0)
 
 
 def test_an_infinite_truth_has_no_row() -> None:
@@ -165,6 +165,23 @@ def test_the_table_of_kl_sets_the_smallest_error_in_bold_and_names_refusals() ->
 @pytest.mark.parametrize("name", sorted(set(tables.TABLES) - {"fdiv_speed"}))
 def test_every_table_is_made_of_the_result(name: str) -> None:
     assert "Gaussian shift, d = 1" in tables.TABLES[name]() or name in ("fdiv_peers", "fdiv_pictures", "fdiv_promises")
+
+
+@pytest.mark.usefixtures("results")
+def test_limits_that_hold_too_rarely_are_named() -> None:
+    text = coverage_tables.fdiv_limits()
+    assert "| `auto` | 1,000 | 6 | 100 % | 6 |" in text
+    assert "holds less often" not in text
+
+
+def test_a_limit_above_the_truth_is_in_the_list(results: Path) -> None:
+    found = payload()
+    found["rows"] = [row | {"lower_held": 0.5, "seen_held": 0.25} for row in found["rows"] if "lower_held" in row][:1]
+    (results / "fdiv_coverage.json").write_text(json.dumps(found))
+    text = coverage_tables.fdiv_limits()
+    assert "| 50 % | 0 | 25 % to 25 %, median 25 % |" in text
+    assert "| KL | Gaussian shift, d = 1 | 1,000 | `auto` | 50 % |" in text
+    assert "50 %; 25 %" in coverage_tables.fdiv_coverage()
 
 
 @pytest.mark.usefixtures("results")

@@ -9,13 +9,13 @@ from typing import Any, Final
 
 from divkit._errors import UnreliableEstimateWarning
 from divkit._stats import clt_interval
-from divkit.divergences import DerivedDivergence, FDivergence
+from divkit.divergences import FDivergence
 from divkit.methods._binned_cells import EXPECTED, LEAST, Cells, merge_categories, merge_neighbours
 from divkit.methods._binned_cut import Cut, best_cut, cut_bounds
 from divkit.methods._binned_expansion import expand, lower_limit
 from divkit.result import Estimate
 
-__all__ = ["derived_estimate", "estimate_categories", "estimate_cut", "estimate_line"]
+__all__ = ["estimate_categories", "estimate_cut", "estimate_line"]
 
 _Merge = Callable[[Cells, int, int], Cells]
 _DOMINANT: Final = 4  # times the variance of the second order that the first must have for a normal interval
@@ -95,24 +95,6 @@ def _lower(
         interval=(limit, div.upper),
         level=level,
         info=info,
-    )
-
-
-def derived_estimate(div: DerivedDivergence, base: Estimate) -> Estimate:
-    """An estimate of an increasing function of D; the interval of the binned laws goes through it as well."""
-    from divkit.methods._derived import derived
-
-    found = derived(div, base)
-    inner = base.info["binned_interval"]
-    outer = None if inner is None else tuple(float(div.transform(end)) for end in inner)
-    fields = {name: getattr(found, name) for name in ("divergence", "method", "bound", "estimand")}
-    return Estimate(
-        float(found),
-        **fields,
-        stderr=found.stderr,
-        interval=found.interval,
-        level=found.level,
-        info={**found.info, "binned_interval": outer},
     )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Final
 
 from divkit.divergences import DerivedDivergence
 from divkit.result import Estimate
 
 __all__ = ["derived"]
+
+_INTERVALS: Final = ("binned_interval", "critic_interval", "subsample_interval")
 
 
 def derived(div: DerivedDivergence, base: Estimate) -> Estimate:
@@ -28,7 +30,7 @@ def derived(div: DerivedDivergence, base: Estimate) -> Estimate:
     -------
     Estimate
         Of the same method, bound, estimand and level; ``info`` gains ``base``, the value of D, and ``gap``, where
-        present, becomes the half-width that the transformed interval implies; ``critic_interval`` goes through as well.
+        present, becomes the half-width that the transformed interval implies; the intervals in it go through as well.
     """
     lowest, highest = div.base.f_one, div.base.upper
 
@@ -38,8 +40,7 @@ def derived(div: DerivedDivergence, base: Estimate) -> Estimate:
     value = through(float(base))
     interval = None if base.interval is None else (through(base.interval[0]), through(base.interval[1]))
     info: dict[str, Any] = {**base.info, "base": float(base)}
-    if info.get("critic_interval") is not None:
-        info["critic_interval"] = tuple(through(end) for end in info["critic_interval"])
+    info |= {name: tuple(map(through, info[name])) for name in _INTERVALS if info.get(name) is not None}
     if "gap" in info and interval is not None:
         info["gap"] = 0.0 if math.isinf(value) else max(value - interval[0], interval[1] - value)
     return Estimate(

@@ -80,8 +80,8 @@ def warn_of_drift(name: str, value: float, found: Spread) -> None:
         _warn(
             name,
             f"with a {found.groups}-th of the points it is {found.block_mean:.3g} in the mean, with all {value:.3g}: "
-            f"it still changes with their number by more than {_DRIFT:g} standard errors, and the interval is wide on "
-            f"the side it moves to; use more points or method 'crossfit', and for chi2 a bounded divergence",
+            f"it still changes with their number by more than {_DRIFT:g} standard errors; use more points or method "
+            f"'crossfit', and for chi2 a bounded divergence",
         )
 
 

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from divkit._stats import normal_quantile
-
 __all__ = ["Spread", "spread"]
 
 _F = NDArray[np.float64]
@@ -41,8 +39,14 @@ class Spread:
         return (self.block_mean - value) / float(self.groups**rate - 1)
 
     def interval(self, value: float, d: int, level: float) -> tuple[float, float]:
-        """Sampling error to both sides, after the side to which the bias points has been moved by it."""
-        reach = normal_quantile(level) * self.stderr
+        """Sampling error to both sides, after the side to which the bias points has been moved by it.
+
+        By Student's t, since the standard error is itself an estimate: every cut compares so many blocks of either
+        sample, and all cuts are of the same points.
+        """
+        from scipy.special import stdtrit
+
+        reach = -float(stdtrit(2 * (self.groups - 1), (1 - level) / 2)) * self.stderr
         corrected = value - self.bias(value, d)
         return min(value, corrected) - reach, max(value, corrected) + reach
 

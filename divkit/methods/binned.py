@@ -27,7 +27,8 @@ from divkit.methods._binned_cells import (
     equal_mass_edges,
 )
 from divkit.methods._binned_cut import Cut
-from divkit.methods._binned_estimate import derived_estimate, estimate_categories, estimate_cut, estimate_line
+from divkit.methods._binned_estimate import estimate_categories, estimate_cut, estimate_line
+from divkit.methods._derived import derived
 from divkit.methods._samples import sample_refusal
 from divkit.result import Bound, Estimand, Estimate
 
@@ -123,7 +124,7 @@ class Binned(Method):
         """See `Method.estimate`; nothing is random here."""
         self.demand(div, P, Q)
         if isinstance(div, DerivedDivergence):
-            return derived_estimate(div, self.estimate(div.base, P, Q, level=level, rng=rng))
+            return derived(div, self.estimate(div.base, P, Q, level=level, rng=rng))
         assert isinstance(div, FDivergence)  # by the demand above
         assert isinstance(P, Samples)
         assert isinstance(Q, Samples)
@@ -181,7 +182,7 @@ def fdivergence_from_counts(
             f"category was not seen"
         )
     if isinstance(resolved, DerivedDivergence):
-        return derived_estimate(resolved, fdivergence_from_counts(resolved.base, x, y, level=level))
+        return derived(resolved, fdivergence_from_counts(resolved.base, x, y, level=level))
     if not isinstance(resolved, FDivergence):
         raise InvalidInput(
             f"div must be an f-divergence, got {resolved.name}; categories have no distance, and for points on the "

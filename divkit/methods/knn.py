@@ -53,7 +53,7 @@ class KNN(Method):
         Number of neighbours. None takes 3 for KL, 10 for Hellinger, 6 for chi2, and 3 size^(1/3) for the bounded
         divergences (they use k and 2 k), where size is that of the smaller sample.
     interval : bool
-        Whether to estimate a standard error and an interval, for a few times the price of the value.
+        Whether to estimate a standard error and a lower limit, for a few times the price of the value.
     subsamples : int
         About how many subsamples these rest on, at least 2.
 
@@ -80,10 +80,13 @@ class KNN(Method):
     nearly the divergence of their counts if each has more than k. An atom of P that Q lacks is compared with the
     nearest k points of Q: no sample shows that the model has no mass there, and inf would be a guess.
 
-    **Interval.** From disjoint subsamples of about size^(3/4) points, scaled to the full size; to the side to which
-    the value moves between the two sizes it is widened by the bias that a decay like size^(-1/d) would leave.
-    It is an estimate and no certificate; for large chi2 it does not hold. ``info["raw"]`` is the value before it is cut
-    to the range of the divergence, ``info["bias"]`` the extrapolated bias, which is not subtracted.
+    **Interval.** Its lower end is a limit that D is above with probability `level` or more; its upper end is that of
+    the range of D, since what the radii smear out no subsample shows. The limit is the lower end of
+    ``info["subsample_interval"]``, two-sided, from disjoint subsamples of about size^(3/4) points, scaled to the full
+    size, with a Student's t for their number; to the side to which the value moves between the two sizes it is widened
+    by the bias that a decay like size^(-1/d) would leave. That interval is about what neighbours see of D.
+    ``info["raw"]`` is the value before it is cut to the range of the divergence, ``info["bias"]`` the extrapolated
+    bias, which is not subtracted.
 
     **Against a law with a density**, KL is the mean of log p by Kozachenko and Leonenko's neighbour distances less
     the mean of log q.
@@ -96,8 +99,7 @@ class KNN(Method):
     >>> rng = np.random.default_rng(0)
     >>> x, y = rng.normal(1.0, 1.0, (1000, 2)), rng.normal(0.0, 1.0, (1500, 2))
     >>> d = estimate(Samples(x), Samples(y), "kl", KNN(), rng=0)
-    >>> low, high = d.interval
-    >>> d.bound, d.estimand, low < 1.0 < high
+    >>> d.bound, d.estimand, d.interval[0] < 1.0
     ('consistent', 'population', True)
     """
 
@@ -247,9 +249,10 @@ class KNN(Method):
         if found is not None:
             warn_of_drift(div.name, reading.value, found)
             ends = found.interval(reading.value, info["d"], level)
-            interval = min(max(ends[0], low), high), max(min(ends[1], high), low)
+            ends = min(max(ends[0], low), high), max(min(ends[1], high), low)
+            interval = ends[0], high
             info |= {"bias": found.bias(reading.value, info["d"]), "subsamples": found.subsamples}
-            info["subsample_fraction"] = 1 / found.groups
+            info |= {"subsample_fraction": 1 / found.groups, "subsample_interval": ends}
         return Estimate(
             min(max(reading.value, low), high),
             divergence=div.name,
