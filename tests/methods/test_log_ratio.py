@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import ClassVar
 
 import numpy as np
 import pytest
+from scipy.special import expit
 from strategies import read_only
 
 import divkit
 from divkit import InvalidInput
 from divkit.methods._race import Entry, choose
-from divkit.methods.log_ratio import MODELS, LogRatioModel, resolve_model
+from divkit.methods.log_ratio import MODELS, LogRatioModel, _logistic, resolve_model
 from divkit.methods.log_ratio._features import Whitening, natural_splines, tamed
 from divkit.methods.log_ratio._logistic import fit_logistic
 
@@ -73,6 +75,37 @@ def test_logistic_regression_agrees_with_scikit_learn():
     ours = fit_logistic(design, labels, weights, 0.0, np.full(4, 2.5))
     peer = LogisticRegression(C=1 / 2.5, tol=1e-10, max_iter=10_000).fit(design, labels, sample_weight=weights)
     assert ours == pytest.approx(np.concatenate([peer.intercept_, peer.coef_[0]]), abs=1e-5)
+
+
+def test_a_curvature_in_single_precision_leads_to_the_same_coefficients(monkeypatch):
+    rng = np.random.default_rng(1)
+    design, weights = rng.normal(size=(2000, 6)), rng.uniform(0.5, 2.0, 2000)
+    labels = (rng.uniform(size=2000) < expit(design @ np.linspace(-1, 1, 6))).astype(float)
+    args = design, labels, weights, 0.3, np.full(6, 0.1)
+    exact = fit_logistic(*args)
+    monkeypatch.setattr(_logistic, "_LARGE", 1)
+    # Newton's method ends where half its decrement is 1e-9 a point: a distance of some 1e-4 standard errors.
+    assert fit_logistic(*args) == pytest.approx(exact, abs=1e-5)
+
+
+def test_a_curvature_that_single_precision_cannot_invert_is_computed_in_double(monkeypatch):
+    rng = np.random.default_rng(1)
+    column = rng.normal(size=4000)
+    design = np.column_stack([column, column + 1e-6 * rng.normal(size=4000)])  # eigenvalues 2 and 1e-12 a point
+    labels = (rng.uniform(size=4000) < expit(column)).astype(float)
+    args = design, labels, np.ones(4000), 0.0, np.zeros(2)
+    exact = fit_logistic(*args)
+    solved, refusals = _logistic._solved, itertools.cycle((True, False))
+
+    def solved_at_the_second_attempt(matrix, right):
+        """As a factorisation that meets a negative pivot in what single precision has left of the curvature."""
+        if next(refusals):
+            raise np.linalg.LinAlgError
+        return solved(matrix, right)
+
+    monkeypatch.setattr(_logistic, "_LARGE", 1)
+    monkeypatch.setattr(_logistic, "_solved", solved_at_the_second_attempt)
+    assert design @ fit_logistic(*args)[1:] == pytest.approx(design @ exact[1:], abs=1e-6)
 
 
 def test_separable_samples_have_finite_coefficients():
