@@ -130,7 +130,8 @@ def donsker_varadhan(
     Returns
     -------
     Estimate
-        Of KL, in nats, with a two-sided normal interval by the delta method.
+        Of KL, in nats. The lower end of `interval` is that of ``info["critic_interval"]``, a two-sided normal interval
+        by the delta method for what the critic sees of KL; the other end is inf, as no sample shows what it misses.
 
     Raises
     ------
@@ -166,6 +167,7 @@ def donsker_varadhan(
     variance = float(held.x_shares**2 @ (held.x - held.x_shares @ held.x) ** 2)
     variance += float(held.y_shares**2 @ (ratios / mean - 1) ** 2)
     value, stderr = max(raw, 0.0), math.sqrt(variance)
+    seen = clt_interval(raw, stderr, level, 0.0)
     doubts = doubts_about("donsker_varadhan", KL, held, P.dim, stacklevel=2)
     return Estimate(
         value,
@@ -174,9 +176,9 @@ def donsker_varadhan(
         bound="consistent",
         estimand="population",
         stderr=stderr,
-        interval=clt_interval(raw, stderr, level, 0.0),
+        interval=(seen[0], math.inf),
         level=level,
-        info={"n": len(held.x), "m": len(held.y), "raw": raw, "doubts": doubts},
+        info={"n": len(held.x), "m": len(held.y), "raw": raw, "critic_interval": seen, "doubts": doubts},
     )
 
 
