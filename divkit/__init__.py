@@ -46,6 +46,7 @@ _PUBLIC = {
     "Binned": "divkit.methods.binned",
     "fdivergence_from_counts": "divkit.methods.binned",
     **dict.fromkeys(("donsker_varadhan", "fdiv_lower_bound"), "divkit.lower_bounds"),
+    **dict.fromkeys(("Bounds", "wasserstein1_bounds"), "divkit.wasserstein_bounds"),
     "Line": "divkit.transport.line",
     "ColumnGeneration": "divkit.transport.column_generation",
     "EMD": "divkit.transport.emd",
@@ -243,5 +244,7 @@ if TYPE_CHECKING:
     from divkit.transport.line import Line as Line
     from divkit.transport.lp import LinearProgram as LinearProgram
     from divkit.variational import VariationalForm as VariationalForm
+    from divkit.wasserstein_bounds import Bounds as Bounds
+    from divkit.wasserstein_bounds import wasserstein1_bounds as wasserstein1_bounds
 
     __version__: str
