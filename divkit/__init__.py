@@ -43,6 +43,8 @@ _PUBLIC = {
     "estimate_all": "divkit.methods.crossfit",
     "PlugIn": "divkit.methods.plugin",
     "KNN": "divkit.methods.knn",
+    "KRCritic": "divkit.methods.kr",
+    "NeuralBound": "divkit.methods.neural",
     "Binned": "divkit.methods.binned",
     "fdivergence_from_counts": "divkit.methods.binned",
     **dict.fromkeys(("donsker_varadhan", "fdiv_lower_bound"), "divkit.lower_bounds"),
@@ -218,7 +220,9 @@ if TYPE_CHECKING:
     from divkit.methods.crossfit import estimate_all as estimate_all
     from divkit.methods.exact import Exact as Exact
     from divkit.methods.knn import KNN as KNN
+    from divkit.methods.kr import KRCritic as KRCritic
     from divkit.methods.monte_carlo import MonteCarlo as MonteCarlo
+    from divkit.methods.neural import NeuralBound as NeuralBound
     from divkit.methods.plugin import PlugIn as PlugIn
     from divkit.methods.quadrature import Quadrature as Quadrature
     from divkit.power_divergences import (

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from divkit._checks import check_integer, check_level, check_points, check_rng, check_same_dimension
 from divkit._errors import InvalidInput, UnreliableEstimateWarning
 from divkit._stats import pareto_tail
-from divkit.methods._held_out import bound_of
+from divkit.methods._held_out import bound_of, fold_shares
 from divkit.result import Estimate
 from divkit.transport._pairs import Extent, extent
 from divkit.transport._witnesses import WITNESSES, Witness
@@ -192,7 +192,6 @@ def _lower(samples: tuple[_F, _F], folds: int, points: int, level: float, rng: n
     """What functions fitted to the other folds tell apart on each."""
     parts = [np.array_split(rng.permutation(len(sample)), folds) for sample in samples]
     values = [np.zeros(len(sample)) for sample in samples]
-    shares = [np.empty(len(sample)) for sample in samples]
     sources: dict[str, int] = {}
     for k in range(folds):
         name, witness = _fitted(samples, parts, k, points, rng)
@@ -201,8 +200,7 @@ def _lower(samples: tuple[_F, _F], folds: int, points: int, level: float, rng: n
         for i, sample in enumerate(samples):
             held = parts[i][k]
             values[i][held] = witness(sample[held]) - middle
-            shares[i][held] = len(parts[0][k]) / len(samples[0]) / len(held)  # a fold counts the same on both sides
-    found = bound_of(values[0], values[1], shares[0], shares[1], level)
+    found = bound_of(values[0], values[1], *fold_shares(*parts), level)
     info = {"n": len(samples[0]), "m": len(samples[1]), "raw": found.value, "sources": sources}
     value = max(found.value, 0.0)
     return _Side("lower", value, found.stderr, max(min(found.limit, value), 0.0), info)

@@ -23,6 +23,10 @@ FLOORS: list[set[str]] = [
     {"power_divergences", "_adapters_scipy", "_adapters_torch", "_wasserstein_1d", "_mixture", "_segment", "_stats"},
     {"adapters", "datasets", "exact"},
     {"methods", "transport"},
+    {"neural"},
+    {"neural/_constraints"},
+    {"neural/nets", "neural/_parallel"},
+    {"neural/"},
     {"methods/"},
     {"transport/"},  # line hands two laws to quadrature
     {"_transport_torch"},

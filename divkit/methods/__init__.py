@@ -69,6 +69,8 @@ METHODS: Final[Mapping[str, str]] = MappingProxyType(
         "plugin": "divkit.methods.plugin:PlugIn",
         "knn": "divkit.methods.knn:KNN",
         "binned": "divkit.methods.binned:Binned",
+        "kr": "divkit.methods.kr:KRCritic",
+        "neural": "divkit.methods.neural:NeuralBound",
     }
 )
 

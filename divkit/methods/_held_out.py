@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from divkit.divergences import FDivergence
 
-__all__ = ["Bounded", "HeldOut", "Window", "bound_of", "lower_bound", "plugged_in", "unclipped"]
+__all__ = ["Bounded", "HeldOut", "Window", "bound_of", "fold_shares", "lower_bound", "plugged_in", "unclipped"]
 
 _F = NDArray[np.float64]
 _LOOSEST: Final = 0.5  # smallest limit put on a log ratio
@@ -159,6 +159,19 @@ def bound_of(critic: _F, conjugate: _F, x_shares: _F, y_shares: _F, level: float
     stderr = math.sqrt(p.variance / sizes[0] + q.variance / sizes[1])
     third = p.third / sizes[0] ** 2 - q.third / sizes[1] ** 2
     return Bounded(p.mean - q.mean, stderr, p.mean - q.mean - _reach(stderr, third, level))
+
+
+def fold_shares(x_parts: Sequence[NDArray[np.intp]], y_parts: Sequence[NDArray[np.intp]]) -> tuple[_F, _F]:
+    """Shares of all points, (n,) and (m,), by which a fold counts the same in both samples: its part of x.
+
+    Each fold has a critic of its own, and the difference of its means over x and y is a bound; a sum of differences
+    must not take more of the one mean than of the other.
+    """
+    n, m = (sum(len(part) for part in parts) for parts in (x_parts, y_parts))
+    x_shares, y_shares = np.full(n, 1 / n), np.empty(m)
+    for x_part, y_part in zip(x_parts, y_parts, strict=True):
+        y_shares[y_part] = len(x_part) / n / len(y_part)
+    return x_shares, y_shares
 
 
 def _reach(stderr: float, third: float, level: float) -> float:

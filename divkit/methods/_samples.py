@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from divkit.divergences import DerivedDivergence, Divergence, FDivergence
 from divkit.measures import Measure, Samples
 
-__all__ = ["copied_rows", "sample_refusal", "standardized"]
+__all__ = ["centred", "copied_rows", "sample_refusal", "standardized"]
 
 _F = NDArray[np.float64]
 _NORMAL: Final = 1.4826  # standard deviations a median absolute deviation of a normal law
@@ -55,6 +56,18 @@ def standardized(x: _F, y: _F) -> tuple[_F, _F]:
     scale = np.where(scale > 0, scale, np.ptp(pooled, axis=0))
     pooled /= scale
     return pooled[: len(x)], pooled[len(x) :]
+
+
+def centred(x: _F, y: _F) -> tuple[tuple[_F, _F], int]:
+    """Both point sets (n, d), (m, d) about their median in a common unit, 2**exponent, of about their spread."""
+    exponent = math.frexp(max(float(np.abs(x).max()), float(np.abs(y).max())))[1]
+    x, y = np.ldexp(x, -exponent), np.ldexp(y, -exponent)
+    centre = np.median(np.concatenate([x, y]), axis=0)
+    x, y = x - centre, y - centre
+    size = math.frexp(max(float(np.abs(x).max()), float(np.abs(y).max())))[1]
+    x, y = np.ldexp(x, -size), np.ldexp(y, -size)
+    spread = math.frexp(math.sqrt((float((x * x).mean()) + float((y * y).mean())) / 2))[1]
+    return (np.ldexp(x, -spread), np.ldexp(y, -spread)), exponent + size + spread
 
 
 def copied_rows(points: _F) -> int:

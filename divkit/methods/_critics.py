@@ -1,0 +1,155 @@
+"""What the methods that train networks share: splits, units of the data, and held-out values in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from divkit._checks import check_integer
+from divkit._errors import InvalidInput
+from divkit.measures import Measure, Samples
+
+if TYPE_CHECKING:
+    import torch
+
+    from divkit.neural.nets import CriticStack
+
+__all__ = [
+    "Splits",
+    "checked_folds",
+    "consecutive",
+    "held_out_values",
+    "on_device",
+    "samples_refusal",
+    "splits_of",
+]
+
+_F = NDArray[np.float64]
+_I = NDArray[np.intp]
+_SINGLE: Final = 20_000  # points of the smaller sample from which a fifth is held out once, instead of every fifth
+_VALIDATION: Final = 8  # one of so many training points chooses the state
+_BLOCK: Final = 20_000  # points that are judged at a time
+
+
+@dataclass(frozen=True, eq=False)
+class Splits:
+    """For each critic the points that it is fitted to, chosen by and judged by.
+
+    Parameters
+    ----------
+    train, validation : tuple of ndarray of int, shape (s, a) and (s, b)
+        Rows of x and of y; equally many for each critic.
+    held : list of (ndarray of int, ndarray of int)
+        The rows of x and of y that judge each critic.
+    """
+
+    train: tuple[_I, _I]
+    validation: tuple[_I, _I]
+    held: list[tuple[_I, _I]]
+
+
+def checked_folds(folds: int | None) -> int | None:
+    """The number of folds, or None for what suits the sizes."""
+    return None if folds is None else check_integer("folds", folds, 1)
+
+
+def splits_of(n: int, m: int, folds: int | None, rng: np.random.Generator) -> Splits:
+    """Every fold judged once by the critic fitted to the others; with folds = 1 a fifth of the points, once.
+
+    Raises
+    ------
+    InvalidInput
+        If there are too few points for the folds.
+    """
+    single = folds == 1 or (folds is None and min(n, m) >= _SINGLE)
+    count = 5 if single or folds is None else folds
+    least = 2 * _VALIDATION  # a validation point, and one to spare, beside the points of the smallest training part
+    for name, size in (("x", n), ("y", m)):
+        if size < max(least, 2 * count):
+            raise InvalidInput(
+                f"{name} must have at least {max(least, 2 * count)} points to be split for a network with {count} "
+                f"folds, it has {size}; use more points, or method 'line' or 'column_generation' for these points"
+            )
+    parts = [np.array_split(rng.permutation(size), count) for size in (n, m)]
+    judged = range(1 if single else count)
+    train: tuple[list[_I], list[_I]] = ([], [])
+    validation: tuple[list[_I], list[_I]] = ([], [])
+    for k in judged:
+        for side, own in enumerate(parts):
+            rest = rng.permutation(np.concatenate([part for j, part in enumerate(own) if j != k]))
+            rest = rest[: sum(map(len, own)) - len(own[0])]  # the first fold is the largest: equally many for all
+            cut = max(1, len(rest) // _VALIDATION)
+            validation[side].append(rest[:cut])
+            train[side].append(rest[cut:])
+    return Splits(
+        (np.stack(train[0]), np.stack(train[1])),
+        (np.stack(validation[0]), np.stack(validation[1])),
+        [(parts[0][k], parts[1][k]) for k in judged],
+    )
+
+
+def samples_refusal(P: Measure, Q: Measure) -> str | None:
+    """Why networks are not fitted to these, in a clause; None if they can be."""
+    for name, measure in (("P", P), ("Q", Q)):
+        if not isinstance(measure, Samples):
+            return f"{name} is no sample; it takes two Samples"
+        if measure.weights is not None:
+            return (
+                f"{name} has weights, and batches are drawn with equal ones; resample the points by their weights "
+                f"(rng.choice(points, size, p=weights))"
+            )
+    return None if P.dim == Q.dim else f"P has {P.dim} and Q has {Q.dim} coordinates"
+
+
+def on_device(samples: tuple[_F, _F], rows: tuple[_I, _I], device: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rows (s, a) and (s, b) of both samples as float32 tensors (s, a, d) and (s, b, d)."""
+    import torch
+
+    x, y = (
+        torch.as_tensor(sample[own], dtype=torch.float32).to(device) for sample, own in zip(samples, rows, strict=True)
+    )
+    return x, y
+
+
+def consecutive(folds: list[_F]) -> list[_I]:
+    """Where each fold lies among all that follow one another."""
+    ends = np.cumsum([len(fold) for fold in folds])
+    return np.split(np.arange(ends[-1]), ends[:-1])
+
+
+def held_out_values(
+    critics: CriticStack, samples: tuple[_F, _F], splits: Splits, *, centred: bool
+) -> tuple[list[_F], list[_F]]:
+    """What each critic says at the points that judge it, in float64: a list for x and one for y.
+
+    If `centred`, less its mean over the validation points of both: where a constant tells nothing apart, it would only
+    add variance between folds.
+    """
+    import torch
+
+    critics = critics.to("cpu").double()
+    found: tuple[list[_F], list[_F]] = ([], [])
+    with torch.no_grad():
+        for k, rows in enumerate(splits.held):
+            one = _one(critics, k)
+            seen = [one(sample[own[k]]).mean() for sample, own in zip(samples, splits.validation, strict=True)]
+            middle = sum(seen) / 2 if centred else 0.0
+            for values, sample, own in zip(found, samples, rows, strict=True):
+                blocks = [own[start : start + _BLOCK] for start in range(0, len(own), _BLOCK)]
+                values.append(np.concatenate([one(sample[block]) for block in blocks]) - middle)
+    return found
+
+
+def _one(critics: CriticStack, k: int) -> Callable[[_F], _F]:
+    """The k-th critic as a function of points (b, d)."""
+    import torch
+
+    def critic(points: _F) -> _F:
+        values: Any = critics(torch.from_numpy(np.ascontiguousarray(points)))[k]
+        return np.asarray(values.numpy())
+
+    return critic

@@ -1,0 +1,280 @@
+"""One loop that maximises a variational objective over a stack of critics."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+from divkit._errors import InvalidInput, NotConverged
+from divkit.neural._parallel import averaged_gradients, share_of_batch
+from divkit.neural.nets import CriticStack
+
+__all__ = ["Fit", "Objective", "Penalty", "Training", "donsker_varadhan", "maximise", "variational"]
+
+# Values (s, b) of each critic at points of P and of Q, to s objectives.
+Objective = Callable[[Tensor, Tensor], Tensor]
+# Critics, points of P and of Q (s, b, d), random numbers: s penalties, to be subtracted.
+Penalty = Callable[[CriticStack, Tensor, Tensor, torch.Generator], Tensor]
+_BLOCK: Final = 8192  # points that are judged at a time
+
+
+@dataclass(frozen=True)
+class Training:
+    """How critics are fitted.
+
+    Parameters
+    ----------
+    steps : int
+        Steps of Adam, with a learning rate that falls to 0 along a cosine.
+    batch : int
+        Points of each law a step, for each critic.
+    learning_rate : float
+    betas : (float, float)
+        Of Adam.
+    check_every : int
+        Steps between looks at the validation points; the best state seen there is the result.
+    patience : int or None
+        Looks without an improvement after which training ends; None never ends early.
+    """
+
+    steps: int = 4000
+    batch: int = 512
+    learning_rate: float = 2e-3
+    betas: tuple[float, float] = (0.9, 0.99)
+    check_every: int = 200
+    patience: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "check_every"):
+            if getattr(self, name) < 1:
+                raise InvalidInput(f"{name} must be at least 1, got {getattr(self, name)}")
+        if not (self.learning_rate > 0 and math.isfinite(self.learning_rate)):
+            raise InvalidInput(f"learning_rate must be positive and finite, got {self.learning_rate!r}")
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step."""
+        return self.learning_rate * 0.5 * (1 + math.cos(math.pi * step / self.steps))
+
+
+@dataclass
+class Fit:
+    """A stack of fitted critics, in the state that was best on the validation points.
+
+    Attributes
+    ----------
+    critics : CriticStack
+    validation : list of list of float
+        The objective of each critic at each look.
+    best : list of float
+    steps : int
+        Steps that were made.
+    """
+
+    critics: CriticStack
+    validation: list[list[float]] = field(default_factory=list)
+    best: list[float] = field(default_factory=list)
+    steps: int = 0
+
+
+def variational(form: Any) -> Objective:
+    """E_P[activation(v)] - E_Q[conj_activation(v)] of a `divkit.VariationalForm`."""
+
+    def objective(v_p: Tensor, v_q: Tensor) -> Tensor:
+        value: Tensor = form.activation(v_p).mean(dim=1) - form.conj_activation(v_q).mean(dim=1)
+        return value
+
+    return objective
+
+
+def donsker_varadhan(v_p: Tensor, v_q: Tensor) -> Tensor:
+    """E_P[v] - log E_Q[e^v]."""
+    return v_p.mean(dim=1) - (torch.logsumexp(v_q, dim=1) - math.log(v_q.shape[1]))
+
+
+def maximise(
+    critics: CriticStack,
+    objective: Objective,
+    train: tuple[Tensor, Tensor],
+    validation: tuple[Tensor, Tensor],
+    training: Training,
+    *,
+    generator: torch.Generator,
+    penalty: Penalty | None = None,
+    checkpoint: str | Path | None = None,
+    progress: bool = False,
+) -> Fit:
+    """Fit every critic of a stack to its own points.
+
+    Parameters
+    ----------
+    critics : CriticStack
+        Of s critics, changed in place.
+    objective : callable
+        What is maximised: `variational(form)` or `donsker_varadhan`.
+    train, validation : (Tensor, Tensor)
+        Points of P and of Q, (s, n, d) and (s, m, d), on the device of the critics.
+    training : Training
+    generator : torch.Generator
+        For batches and penalties, on the same device.
+    penalty : callable, optional
+    checkpoint : path, optional
+        Where the state is saved at every look; if the file is there, training goes on from it, to the same result.
+    progress : bool
+
+    Returns
+    -------
+    Fit
+        Its critics are in evaluation mode.
+
+    Raises
+    ------
+    NotConverged
+        If an objective is not finite: ``info`` has the step, and the critics are in their best state until then.
+
+    Notes
+    -----
+    Under `torch.distributed` every process takes its part of each batch, all draw the same random numbers, and
+    gradients are averaged: two processes do what one does with the whole batch.
+    """
+    state = _State(critics, training, generator)
+    if checkpoint is not None and Path(checkpoint).exists():
+        state.load(Path(checkpoint))
+    with _progress(training.steps, state.step, progress) as advance:
+        while state.step < training.steps and not state.stalled:
+            _step(state, objective, train, penalty)
+            if state.step % training.check_every == 0 or state.step == training.steps:
+                state.look(judged(critics, objective, *validation))
+                if checkpoint is not None:
+                    state.save(Path(checkpoint))
+            advance()
+    return state.result()
+
+
+def _step(state: _State, objective: Objective, train: tuple[Tensor, Tensor], penalty: Penalty | None) -> None:
+    """One step of Adam on fresh batches."""
+    critics, training = state.critics, state.training
+    x, y = (share_of_batch(_batch(points, training.batch, state.generator)) for points in train)
+    v_p, v_q = critics(torch.cat([x, y], dim=1)).split([x.shape[1], y.shape[1]], dim=1)
+    values = objective(v_p, v_q)
+    if penalty is not None:
+        values = values - penalty(critics, x, y, state.generator)
+    if not torch.isfinite(values).all():
+        state.restore_best()
+        raise NotConverged(
+            f"the objective of critic {int((~torch.isfinite(values)).nonzero()[0])} is not finite at step "
+            f"{state.step}: the critic has grown beyond the range of its dtype; use a lower learning rate than "
+            f"{training.learning_rate:g}, or a bounded divergence",
+            info={"step": state.step},
+        )
+    for group in state.adam.param_groups:
+        group["lr"] = training.rate(state.step)
+    state.adam.zero_grad()
+    torch.autograd.backward(-values.sum())
+    averaged_gradients(critics)
+    state.adam.step()
+    critics.project()
+    state.step += 1
+
+
+def _batch(points: Tensor, size: int, generator: torch.Generator) -> Tensor:
+    """Points (s, b, d) drawn for each critic from its own (s, n, d)."""
+    copies, n, _ = points.shape
+    rows = torch.randint(n, (copies, size), generator=generator, device=points.device)
+    return points[torch.arange(copies, device=points.device).unsqueeze(1), rows]
+
+
+@torch.no_grad()
+def judged(critics: CriticStack, objective: Objective, x: Tensor, y: Tensor) -> list[float]:
+    """The objective of each critic at all of its points (s, n, d) and (s, m, d)."""
+    return [float(value) for value in objective(_values(critics, x), _values(critics, y))]
+
+
+def _values(critics: CriticStack, points: Tensor) -> Tensor:
+    return torch.cat([critics(points[:, k : k + _BLOCK]) for k in range(0, points.shape[1], _BLOCK)], dim=1)
+
+
+class _State:
+    """What a step changes, which is what a checkpoint has to hold."""
+
+    def __init__(self, critics: CriticStack, training: Training, generator: torch.Generator) -> None:
+        self.critics, self.training, self.generator = critics, training, generator
+        self.adam = torch.optim.Adam(critics.parameters(), lr=training.learning_rate, betas=training.betas, fused=True)
+        self.step, self.waited = 0, 0
+        self.validation: list[list[float]] = []
+        self.best = [-math.inf] * critics.copies
+        self.kept = {name: value.detach().clone() for name, value in critics.state_dict().items()}
+
+    @property
+    def stalled(self) -> bool:
+        """Whether patience is at its end."""
+        return self.training.patience is not None and self.waited >= self.training.patience
+
+    def look(self, values: list[float]) -> None:
+        """Keep the state of those critics that are better than before."""
+        self.validation.append(values)
+        better = [now > before for now, before in zip(values, self.best, strict=True)]
+        self.waited = 0 if any(better) else self.waited + 1
+        for name, value in self.critics.state_dict().items():
+            for i, improved in enumerate(better):
+                if improved:
+                    self.kept[name][i].copy_(value[i])
+        self.best = [max(now, before) for now, before in zip(values, self.best, strict=True)]
+
+    def restore_best(self) -> None:
+        self.critics.load_state_dict(self.kept)
+
+    def result(self) -> Fit:
+        self.restore_best()
+        self.critics.eval()
+        return Fit(self.critics, self.validation, self.best, self.step)
+
+    def save(self, path: Path) -> None:
+        """All of it, replaced at once: a run that is killed while saving leaves the file before."""
+        content = {
+            "training": self.training,
+            "critics": self.critics.state_dict(),
+            "kept": self.kept,
+            "adam": self.adam.state_dict(),
+            "generator": self.generator.get_state(),
+            **{name: getattr(self, name) for name in ("step", "waited", "validation", "best")},
+        }
+        part = path.with_name(path.name + ".part")
+        torch.save(content, part)
+        part.replace(path)
+
+    def load(self, path: Path) -> None:
+        content: Mapping[str, Any] = torch.load(path, weights_only=False)
+        if content["training"] != self.training:
+            raise InvalidInput(
+                f"{path} is a checkpoint of another training, {content['training']}; name another file, or pass that "
+                f"one"
+            )
+        self.critics.load_state_dict(content["critics"])
+        self.kept = dict(content["kept"])
+        self.adam.load_state_dict(content["adam"])
+        self.generator.set_state(content["generator"])
+        for name in ("step", "waited", "validation", "best"):
+            setattr(self, name, content[name])
+
+
+def _progress(total: int, done: int, shown: bool) -> Any:
+    """A context that gives a function to call after each step."""
+    from contextlib import contextmanager
+
+    @contextmanager
+    def bar() -> Any:
+        if not shown:
+            yield lambda: None
+            return
+        from tqdm import tqdm
+
+        with tqdm(total=total, initial=done, unit="step") as line:
+            yield line.update
+
+    return bar()

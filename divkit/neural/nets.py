@@ -1,0 +1,250 @@
+"""Stacks of critics that are trained at once, and generators."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from itertools import pairwise
+from types import MappingProxyType
+from typing import Any, Final, cast
+
+import torch
+from torch import Tensor, nn
+
+from divkit._errors import InvalidInput
+from divkit.neural._constraints import AlmostOrthogonal, Clipped, Constraint, Free, Orthogonal, Spectral
+
+__all__ = ["ACTIVATIONS", "CONSTRAINTS", "CriticStack", "Residual", "StackedLinear", "critic_stack", "mlp"]
+
+CONSTRAINTS: Final[Mapping[str, Constraint]] = MappingProxyType(
+    {
+        "none": Free(),
+        "groupsort": Orthogonal(),
+        "aol": AlmostOrthogonal(),
+        "spectral": Spectral(),
+        "clip": Clipped(),
+    }
+)
+
+
+def maxmin(z: Tensor) -> Tensor:
+    """Pairs of channels (..., 2 c) in order: the larger of channels i and i + c first."""
+    a, b = z.chunk(2, dim=-1)
+    return torch.cat([torch.maximum(a, b), torch.minimum(a, b)], dim=-1)
+
+
+def full_sort(z: Tensor) -> Tensor:
+    """All channels (..., c) in ascending order."""
+    return z.sort(dim=-1).values
+
+
+def half_sort(z: Tensor) -> Tensor:
+    """One half of the channels (..., 2 c) sorted, the other in ordered pairs."""
+    a, b = z.chunk(2, dim=-1)
+    return torch.cat([full_sort(a), maxmin(b)], dim=-1)
+
+
+# All are 1-Lipschitz. Those that permute keep the length of gradients.
+ACTIVATIONS: Final[Mapping[str, Any]] = MappingProxyType(
+    {"maxmin": maxmin, "sort": full_sort, "half": half_sort, "relu": torch.relu}
+)
+
+
+class StackedLinear(nn.Module):
+    """z -> W z + b for s matrices at once.
+
+    Parameters
+    ----------
+    copies, fan_in, fan_out : int
+    constraint : Constraint
+    generator : torch.Generator
+        For the initial matrices, which have orthonormal rows or columns.
+    """
+
+    memory: Tensor
+
+    def __init__(
+        self, copies: int, fan_in: int, fan_out: int, constraint: Constraint, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        self.constraint = constraint
+        normals = torch.randn((copies, max(fan_out, fan_in), min(fan_out, fan_in)), generator=generator)
+        rotations = torch.linalg.qr(normals).Q  # (s, larger, smaller)
+        self.weight = nn.Parameter(rotations if fan_out >= fan_in else rotations.mT.contiguous())
+        self.bias = nn.Parameter(torch.randn((copies, fan_out), generator=generator) / math.sqrt(fan_in))
+        self.register_buffer("memory", torch.randn((copies, fan_in), generator=generator))
+
+    def matrix(self) -> Tensor:
+        """The matrices that act, (s, out, in)."""
+        return self.constraint.matrix(self.weight, self.memory, self.training and torch.is_grad_enabled())
+
+    def forward(self, z: Tensor) -> Tensor:
+        """(s, b, in) to (s, b, out)."""
+        return torch.baddbmm(self.bias.unsqueeze(1), z, self.matrix().mT)
+
+    @torch.no_grad()
+    def project(self) -> None:
+        """What the constraint does after a step."""
+        self.constraint.project(self.weight)
+
+
+class Residual(nn.Module):
+    """z -> z - 2 W T^-1 relu(W'z + b), T_ii = sum_j |W'W|_ij q_j / q_i: 1-Lipschitz (Araujo et al. 2023, "SLL").
+
+    Parameters
+    ----------
+    copies, width : int
+    generator : torch.Generator
+    """
+
+    def __init__(self, copies: int, width: int, generator: torch.Generator) -> None:
+        super().__init__()
+        normals = torch.randn((copies, width, width), generator=generator)
+        self.weight = nn.Parameter(torch.linalg.qr(normals).Q)
+        self.bias = nn.Parameter(torch.randn((copies, width), generator=generator) / math.sqrt(width))
+        self.log_q = nn.Parameter(torch.zeros((copies, width)))
+
+    def scales(self) -> Tensor:
+        """The diagonal of T, (s, width)."""
+        gram = (self.weight.mT @ self.weight).abs()
+        return torch.einsum("sij,sj->si", gram, self.log_q.exp()) * (-self.log_q).exp()
+
+    def forward(self, z: Tensor) -> Tensor:
+        """(s, b, width) to the same shape."""
+        inner = torch.relu(torch.baddbmm(self.bias.unsqueeze(1), z, self.weight))
+        return torch.baddbmm(z, inner / self.scales().clamp_min(1e-12).unsqueeze(1), self.weight.mT, alpha=-2.0)
+
+    def project(self) -> None:
+        """Nothing: the layer is 1-Lipschitz whatever its parameters are."""
+
+
+class CriticStack(nn.Module):
+    """s real functions of points that are trained side by side, each with parameters of its own.
+
+    Parameters
+    ----------
+    layers : sequence of modules
+        From (s, b, d) to (s, b, 1); each has `project`.
+    activation : str
+        A name of `ACTIVATIONS`, between linear layers.
+    """
+
+    def __init__(self, layers: list[StackedLinear | Residual], activation: str) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+        self.activation = activation
+
+    @property
+    def parts(self) -> list[StackedLinear | Residual]:
+        """The layers with their types, which `torch.nn.ModuleList` forgets."""
+        return cast("list[StackedLinear | Residual]", list(self.layers))
+
+    @property
+    def copies(self) -> int:
+        """s."""
+        return int(next(self.parameters()).shape[0])
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Values (s, b) at points (b, d), the same for all, or (s, b, d)."""
+        if z.ndim == 2:
+            z = z.expand(self.copies, *z.shape)
+        act = ACTIVATIONS[self.activation]
+        last = len(self.layers) - 1
+        for i, layer in enumerate(self.parts):
+            z = layer(z)
+            if i < last and isinstance(layer, StackedLinear):
+                z = act(z)
+        return z.squeeze(2)
+
+    def slopes(self, z: Tensor) -> Tensor:
+        """Gradients (s, b, d) in the points (s, b, d), by the chain rule written out for relu.
+
+        An ordinary function of the parameters: a penalty on it needs one backward pass, and none through a backward.
+
+        Raises
+        ------
+        InvalidInput
+            For another activation, or residual layers.
+        """
+        linear = [layer for layer in self.parts if isinstance(layer, StackedLinear)]
+        if self.activation != "relu" or len(linear) < len(self.layers):
+            raise InvalidInput("slopes are written out for relu between linear layers only")
+        matrices, masks = [layer.matrix() for layer in linear], []
+        for layer, matrix in zip(linear[:-1], matrices[:-1], strict=True):
+            z = torch.relu(torch.baddbmm(layer.bias.unsqueeze(1), z, matrix.mT))
+            masks.append((z > 0).to(z.dtype))
+        gradient: Tensor = matrices[-1].expand(-1, z.shape[1], -1)  # (s, b, width)
+        for matrix, mask in zip(reversed(matrices[:-1]), reversed(masks), strict=True):
+            gradient = (gradient * mask) @ matrix
+        return gradient
+
+    @torch.no_grad()
+    def project(self) -> None:
+        """What the constraints do after a step."""
+        for layer in self.parts:
+            layer.project()
+
+
+def critic_stack(
+    d: int,
+    *,
+    width: int = 128,
+    depth: int = 6,
+    constraint: str = "groupsort",
+    activation: str = "maxmin",
+    copies: int = 1,
+    generator: torch.Generator | None = None,
+) -> CriticStack:
+    """A stack of multilayer critics of points in d dimensions.
+
+    Parameters
+    ----------
+    d, width, depth : int
+        `depth` hidden layers of `width` units; an even width for activations of pairs.
+    constraint : str
+        A name of `CONSTRAINTS`, or "sll" for residual layers.
+    activation : str
+        A name of `ACTIVATIONS`.
+    copies : int
+    generator : torch.Generator, optional
+
+    Raises
+    ------
+    InvalidInput
+        For sizes below 1, unknown names, and an odd width with pairs.
+    """
+    generator = torch.Generator().manual_seed(0) if generator is None else generator
+    for name, value in (("d", d), ("width", width), ("depth", depth), ("copies", copies)):
+        if value < 1:
+            raise InvalidInput(f"{name} must be at least 1, got {value}")
+    if activation not in ACTIVATIONS:
+        raise InvalidInput(f"activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}")
+    pairs = {"maxmin": 2, "half": 4}.get(activation, 1)
+    if width % pairs:
+        raise InvalidInput(f"width must be divisible by {pairs} for {activation}, got {width}")
+    if constraint == "sll":
+        first = StackedLinear(copies, d, width, Orthogonal(), generator)
+        residuals = [Residual(copies, width, generator) for _ in range(depth)]
+        return CriticStack([first, *residuals, StackedLinear(copies, width, 1, Orthogonal(), generator)], "maxmin")
+    if constraint not in CONSTRAINTS:
+        raise InvalidInput(f"constraint must be one of {', '.join(CONSTRAINTS)}, sll; got {constraint!r}")
+    kind, widths = CONSTRAINTS[constraint], [d, *[width] * depth, 1]
+    layers: list[StackedLinear | Residual] = [
+        StackedLinear(copies, fan_in, fan_out, kind, generator) for fan_in, fan_out in pairwise(widths)
+    ]
+    stack = CriticStack(layers, activation)
+    if constraint == "none" and activation == "relu":
+        with torch.no_grad():  # relu passes half of the energy on (He et al. 2015)
+            for layer in layers[1:]:
+                cast("StackedLinear", layer).weight.mul_(math.sqrt(2.0))
+    stack.project()
+    return stack
+
+
+def mlp(d_in: int, d_out: int, *, width: int = 128, depth: int = 3) -> nn.Sequential:
+    """A plain multilayer perceptron with relu, (b, d_in) to (b, d_out): a generator, or a critic of f-divergences."""
+    widths = [d_in, *[width] * depth]
+    layers: list[nn.Module] = []
+    for fan_in, fan_out in pairwise(widths):
+        layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Linear(widths[-1], d_out))
