@@ -80,7 +80,8 @@ class KRCritic(Method):
     >>> import divkit
     >>> rng = np.random.default_rng(0)
     >>> x, y = rng.normal(1.0, 1.0, (500, 2)), rng.normal(0.0, 1.0, (500, 2))  # W_1 = sqrt 2
-    >>> d = divkit.wasserstein1(x, y, method=divkit.KRCritic(width=16, depth=2, steps=100), rng=0)
+    >>> critic = divkit.KRCritic(width=16, depth=2, steps=200, learning_rate=0.01)
+    >>> d = divkit.wasserstein1(x, y, method=critic, rng=0)
     >>> d.bound, d.estimand, bool(1.1 < d < 1.6)
     ('lower', 'population', True)
     """
