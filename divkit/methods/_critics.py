@@ -12,18 +12,21 @@ from numpy.typing import NDArray
 from divkit._checks import check_integer
 from divkit._errors import InvalidInput
 from divkit.measures import Measure, Samples
+from divkit.variational import VariationalForm
 
 if TYPE_CHECKING:
     import torch
 
+    from divkit.neural.fit import Fit, Penalty, Training
     from divkit.neural.nets import CriticStack
 
 __all__ = [
+    "Network",
     "Splits",
     "checked_folds",
     "consecutive",
+    "fitted",
     "held_out_values",
-    "on_device",
     "samples_refusal",
     "splits_of",
 ]
@@ -105,7 +108,57 @@ def samples_refusal(P: Measure, Q: Measure) -> str | None:
     return None if P.dim == Q.dim else f"P has {P.dim} and Q has {Q.dim} coordinates"
 
 
-def on_device(samples: tuple[_F, _F], rows: tuple[_I, _I], device: str) -> tuple[torch.Tensor, torch.Tensor]:
+@dataclass(frozen=True)
+class Network:
+    """The critics of a method, as `divkit.neural.nets.critic_stack` takes them, and where they are trained."""
+
+    width: int
+    depth: int
+    constraint: str
+    activation: str
+    device: str
+
+
+def fitted(
+    samples: tuple[_F, _F],
+    splits: Splits,
+    form: VariationalForm,
+    training: Training,
+    network: Network,
+    rng: np.random.Generator,
+    *,
+    penalty: Penalty | None = None,
+    progress: bool = False,
+) -> Fit:
+    """The critics of all folds, trained at once to make a variational form large."""
+    import torch
+
+    from divkit.neural.fit import maximise, variational
+    from divkit.neural.nets import critic_stack
+
+    seeds = [int(seed) for seed in rng.integers(2**62, size=2)]
+    critics = critic_stack(
+        samples[0].shape[1],
+        width=network.width,
+        depth=network.depth,
+        constraint=network.constraint,
+        activation=network.activation,
+        copies=len(splits.held),
+        generator=torch.Generator().manual_seed(seeds[0]),
+    ).to(network.device)
+    return maximise(
+        critics,
+        variational(form),
+        _on_device(samples, splits.train, network.device),
+        _on_device(samples, splits.validation, network.device),
+        training,
+        generator=torch.Generator(network.device).manual_seed(seeds[1]),
+        penalty=penalty,
+        progress=progress,
+    )
+
+
+def _on_device(samples: tuple[_F, _F], rows: tuple[_I, _I], device: str) -> tuple[torch.Tensor, torch.Tensor]:
     """Rows (s, a) and (s, b) of both samples as float32 tensors (s, a, d) and (s, b, d)."""
     import torch
 

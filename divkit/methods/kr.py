@@ -11,16 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from divkit._checks import check_integer
-from divkit._errors import InvalidInput, require
+from divkit._errors import InvalidInput
 from divkit.divergences import Divergence, Wasserstein
 from divkit.measures import Measure, Samples
 from divkit.methods import Method
 from divkit.methods._critics import (
+    Network,
     Splits,
     checked_folds,
     consecutive,
+    fitted,
     held_out_values,
-    on_device,
     samples_refusal,
     splits_of,
 )
@@ -36,6 +37,7 @@ __all__ = ["KRCritic"]
 _F = NDArray[np.float64]
 _PROVEN: Final = ("groupsort", "aol", "sll", "spectral", "clip")
 _PENALISED: Final = ("gp", "lp")
+_LOOK: Final = 200  # steps between looks at the validation points
 
 
 @dataclass(frozen=True)
@@ -176,31 +178,25 @@ class KRCritic(Method):
         )
 
     def _fitted(self, samples: tuple[_F, _F], splits: Splits, rng: np.random.Generator) -> Fit:
-        """All critics at once."""
-        torch = require("torch", "neural")
-        from divkit.neural.fit import Training, maximise, variational
-        from divkit.neural.nets import critic_stack
+        """The critics of all folds."""
+        from divkit.neural.fit import Training
         from divkit.neural.penalties import slope_penalty
 
-        seeds = [int(seed) for seed in rng.integers(2**62, size=2)]
         plain = self.constraint in ("gp", "lp", "clip", "spectral")
         penalised = self.constraint in _PENALISED
-        critics = critic_stack(
-            samples[0].shape[1],
-            width=self.width,
-            depth=self.depth,
-            constraint="none" if penalised else self.constraint,
-            activation="relu" if plain else self.activation,
-            copies=len(splits.held),
-            generator=torch.Generator().manual_seed(seeds[0]),
-        ).to(self.device)
-        return maximise(
-            critics,
-            variational(Wasserstein(1).dual.variational),
-            on_device(samples, splits.train, self.device),
-            on_device(samples, splits.validation, self.device),
-            Training(self.steps, self.batch, self.learning_rate, check_every=min(self.steps, 200)),
-            generator=torch.Generator(self.device).manual_seed(seeds[1]),
+        return fitted(
+            samples,
+            splits,
+            Wasserstein(1).dual.variational,
+            Training(self.steps, self.batch, self.learning_rate, check_every=min(self.steps, _LOOK)),
+            Network(
+                self.width,
+                self.depth,
+                "none" if penalised else self.constraint,
+                "relu" if plain else self.activation,
+                self.device,
+            ),
+            rng,
             penalty=slope_penalty(self.penalty, one_sided=self.constraint == "lp") if penalised else None,
             progress=self.progress,
         )

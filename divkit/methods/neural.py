@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from divkit._checks import check_integer
-from divkit._errors import InvalidInput, require
+from divkit._errors import InvalidInput
 from divkit._stats import clt_interval
 from divkit.divergences import DerivedDivergence, Divergence, FDivergence
 from divkit.measures import Measure, Samples
 from divkit.methods import Method
 from divkit.methods._critics import (
+    Network,
     Splits,
     checked_folds,
     consecutive,
+    fitted,
     held_out_values,
-    on_device,
     samples_refusal,
     splits_of,
 )
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["NeuralBound"]
 
 _F = NDArray[np.float64]
+_LOOK: Final = 100  # steps between looks at the validation points
 
 
 @dataclass(frozen=True)
@@ -160,27 +162,9 @@ class NeuralBound(Method):
         )
 
     def _fitted(self, div: FDivergence, samples: tuple[_F, _F], splits: Splits, rng: np.random.Generator) -> Fit:
-        """All networks at once."""
-        torch = require("torch", "neural")
-        from divkit.neural.fit import Training, maximise, variational
-        from divkit.neural.nets import critic_stack
+        """The networks of all folds."""
+        from divkit.neural.fit import Training
 
-        seeds = [int(seed) for seed in rng.integers(2**62, size=2)]
-        critics = critic_stack(
-            samples[0].shape[1],
-            width=self.width,
-            depth=self.depth,
-            constraint="none",
-            activation="relu",
-            copies=len(splits.held),
-            generator=torch.Generator().manual_seed(seeds[0]),
-        ).to(self.device)
-        return maximise(
-            critics,
-            variational(div.variational),
-            on_device(samples, splits.train, self.device),
-            on_device(samples, splits.validation, self.device),
-            Training(self.steps, self.batch, self.learning_rate, check_every=min(self.steps, 100)),
-            generator=torch.Generator(self.device).manual_seed(seeds[1]),
-            progress=self.progress,
-        )
+        training = Training(self.steps, self.batch, self.learning_rate, check_every=min(self.steps, _LOOK))
+        network = Network(self.width, self.depth, "none", "relu", self.device)
+        return fitted(samples, splits, div.variational, training, network, rng, progress=self.progress)
