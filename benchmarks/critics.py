@@ -1,0 +1,168 @@
+"""How much of W_1 do critics prove, against known truths, and what does a step of a certified one cost?"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from _funnels import Funnels, funnels, published
+from _report import RESULTS, environment, median, race, ratio, show, spread, write_json
+
+QUESTION = "How much of W_1 do critics prove, and what does a step of a certified one cost?"
+SEED = 20261121
+ARCHITECTURES = {
+    "maxmin": {"activation": "maxmin", "depth": 6, "width": 128},
+    "half": {"activation": "half", "depth": 4, "width": 128},
+    "sort": {"activation": "sort", "depth": 3, "width": 128},
+}
+Row = dict[str, Any]
+
+
+def main() -> None:
+    args = options()
+    for part in tuple(PARTS) if args.part == "all" else (args.part,):
+        rows = PARTS[part](args)
+        show(QUESTION, rows)
+        if args.json or not args.quick:
+            facts = {"question": QUESTION, **environment(), "seed": SEED, "device": args.device, "steps": args.steps}
+            write_json(args.json or RESULTS / f"critics_{part}.json", {**facts, "rows": rows})
+
+
+def options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=QUESTION)
+    parser.add_argument("--quick", action="store_true", help="few points and steps, no file written")
+    parser.add_argument("--json", type=Path, default=None, help="where to write")
+    parser.add_argument("--part", choices=("all", *PARTS), default="all")
+    parser.add_argument("--tasks", default="", help="only tasks whose name contains this")
+    parser.add_argument("--architectures", nargs="+", choices=ARCHITECTURES, default=["maxmin"])
+    parser.add_argument("--steps", type=int, default=None, help="of training; 8,000 by default")
+    parser.add_argument("--device", default="cpu")
+    args = parser.parse_args()
+    args.steps = args.steps or (20 if args.quick else 8000)
+    return args
+
+
+def laws(args: argparse.Namespace) -> list[Row]:
+    """The public tasks: what critics, and the bounds without one, prove of the truth."""
+    wanted = {"2_4"} if args.quick else {name for name in funnels() if args.tasks in name}
+    return [law(name, task, args) for name, task in funnels().items() if name in wanted]
+
+
+def law(name: str, task: Funnels, args: argparse.Namespace) -> Row:
+    """All values are shares of the truth; seconds are for everything, from the arrays to the number."""
+    import divkit
+
+    rng = np.random.default_rng(SEED)
+    x, y = task.draw(2000 if args.quick else 100_000, rng)
+    truth, error = task.truth(20_000 if args.quick else 1_000_000, rng)
+    row: Row = {
+        "task": name,
+        "truth": truth,
+        "truth_error": error,
+        "published_SO": published()[name]["SO"]["w1"] / truth,
+    }
+    for label in args.architectures:
+        settings: dict[str, Any] = ARCHITECTURES[label]
+        method = divkit.KRCritic(**settings, steps=args.steps, batch=512, folds=1, device=args.device)
+        found, seconds = timed(partial(divkit.wasserstein1, x, y, method=method, rng=0))
+        row |= {label: found / truth, f"{label}_limit": found.interval[0] / truth, f"{label}_seconds": seconds}
+        row[f"{label}_lipschitz"] = max(found.info["lipschitz"])
+    points = 1000 if args.quick else 20_000
+    found, seconds = timed(partial(divkit.wasserstein1_bounds, x, y, points=points, rng=0))
+    row |= {"bounds": found.lower / truth, "bounds_limit": found.lower.interval[0] / truth}
+    return row | {"bounds_sources": dict(found.lower.info["sources"]), "bounds_seconds": seconds}
+
+
+def timed(function: Callable[[], Any]) -> tuple[Any, float]:
+    start = time.perf_counter()
+    return function(), time.perf_counter() - start
+
+
+def toys(args: argparse.Namespace) -> list[Row]:
+    """Laws with W_1 = 1: two points, and a point against the sphere round it, whose best critic is a cone."""
+    import divkit
+
+    rng = np.random.default_rng(SEED)
+    method = divkit.KRCritic(steps=min(args.steps, 2000), folds=1, device=args.device)
+    rows = []
+    for name, d in (("two points", 2), ("cone", 1), ("cone", 2), ("cone", 128)):
+        n = 500 if args.quick else 20_000
+        y = rng.standard_normal((n, d)) if name == "cone" else np.tile(np.eye(d)[0], (n, 1))
+        y /= np.linalg.norm(y, axis=1, keepdims=True)
+        found, seconds = timed(partial(divkit.wasserstein1, np.zeros_like(y), y, method=method, rng=0))
+        rows.append({"task": name, "d": d, "truth": 1.0, "value": float(found), "seconds": seconds})
+    return rows
+
+
+def steps(args: argparse.Namespace) -> list[Row]:
+    """A step of a certified critic against one of a plain network, and one backward pass against two."""
+    import torch
+
+    torch.set_num_threads(1)
+    sizes = ((64, 3, 16),) if args.quick else ((128, 3, 16), (128, 6, 16), (512, 3, 64))
+    return [step(width, depth, d, args.quick) for width, depth, d in sizes]
+
+
+def step(width: int, depth: int, d: int, quick: bool) -> Row:
+    """Milliseconds a step with 512 points of each law, for critics of one size."""
+    from divkit.neural.penalties import slope_penalty
+
+    count = 5 if quick else 40
+    run = partial(train, width, depth, d, count)
+    times = race(
+        {
+            "plain": partial(run, "none", "relu"),
+            "certified": partial(run, "groupsort", "maxmin"),
+            "penalty": partial(run, "none", "relu", slope_penalty()),
+            "double_backward": partial(run, "none", "relu", double_backward),
+        },
+        3 if quick else 5,
+    )
+    row: Row = {"width": width, "depth": depth, "d": d, "batch": 512}
+    row |= {f"{name}_ms": 1e3 * median(found) / count for name, found in times.items()}
+    row["certified_over_plain"] = ratio(times["certified"], times["plain"])
+    row["double_backward_over_penalty"] = ratio(times["double_backward"], times["penalty"])
+    # Forward and backward are three products of 2 b in out operations for each matrix.
+    row["gigaflops_a_plain_step"] = 6e-9 * 1024 * (d * width + (depth - 1) * width**2 + width)
+    return row | {"spread": spread(times["plain"])}
+
+
+def train(width: int, depth: int, d: int, count: int, constraint: str, activation: str, penalty: Any = None) -> None:
+    """So many steps on draws of the normal law."""
+    import torch
+
+    from divkit import Wasserstein
+    from divkit.neural.fit import Training, maximise, variational
+    from divkit.neural.nets import critic_stack
+
+    x, y = torch.randn((2, 1, 4096, d), generator=torch.Generator().manual_seed(SEED))
+    maximise(
+        critic_stack(d, width=width, depth=depth, constraint=constraint, activation=activation),
+        variational(Wasserstein(1).dual.variational),
+        (x, y),
+        (x[:, :64], y[:, :64]),
+        Training(count, 512, check_every=count),
+        generator=torch.Generator().manual_seed(0),
+        penalty=penalty,
+    )
+
+
+def double_backward(critics: Any, x: Any, y: Any, generator: Any) -> Any:
+    """The gradient penalty as it is mostly written: autograd's slopes, differentiated once more."""
+    import torch
+
+    z = torch.lerp(x, y, torch.rand((*x.shape[:2], 1), generator=generator)).requires_grad_()
+    (slopes,) = torch.autograd.grad(critics(z).sum(), z, create_graph=True)
+    excess = torch.linalg.vector_norm(slopes, dim=2) - 1
+    return 10.0 * (excess * excess).mean(dim=1)
+
+
+PARTS: dict[str, Callable[[argparse.Namespace], list[Row]]] = {"laws": laws, "toys": toys, "steps": steps}
+
+if __name__ == "__main__":
+    main()
