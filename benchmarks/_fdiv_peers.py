@@ -205,7 +205,7 @@ PEERS: tuple[Peer, ...] = (
         | {"pearson_chi2": lambda pair: 2 * float(_fitted_ratio(pair).alpha_PE)},
         "densratio",
         "densratio",
-        lambda n, m, d: 3 if max(n, m) <= 200 else 0,
+        lambda n, m, d: _ALL if max(n, m) <= 200 else 0,
     ),
     Peer(
         "NPEET",
