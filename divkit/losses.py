@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from divkit._array import FloatArray, to_numpy
-from divkit._checks import check_order
+from divkit._array import FloatArray
+from divkit._checks import check_integer
 from divkit._errors import InvalidInput, Unsupported, require
+from divkit._loss_checks import check_one_device, check_points, check_tensor, finite_order
+from divkit.catalog import resolve_divergence
+from divkit.divergences import IPM, Divergence, FDivergence, Wasserstein
 from divkit.methods import Method
 from divkit.transport import Coupling
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["wasserstein"]
+__all__ = ["sliced_wasserstein", "variational_terms", "wasserstein", "wasserstein_1d"]
 
 
 def wasserstein(
@@ -79,14 +81,14 @@ def wasserstein(
     (3.0, [[-0.5, 0.0], [-0.5, 0.0]])
     """
     torch = require("torch", "neural")
-    order = _finite_order(p)
+    order = finite_order(p)
     tensors = {"x": x, "y": y}
     tensors |= {
         name: weights for name, weights in (("x_weights", x_weights), ("y_weights", y_weights)) if weights is not None
     }
     for name, value in tensors.items():
-        _check_tensor(name, value)
-    _check_one_device(tensors)
+        check_tensor(name, value)
+    check_one_device(tensors)
     dtype = torch.promote_types(x.dtype, y.dtype)
 
     def couple(points: FloatArray, others: FloatArray, a: FloatArray | None, b: FloatArray | None) -> Coupling:
@@ -98,6 +100,168 @@ def wasserstein(
     if torch.compiler.is_compiling():  # torch.compile would translate NumPy code too, and fail at it
         compute = torch.compiler.disable(transport_loss)
     return compute(x, y, x_weights, y_weights, order, dtype, couple)
+
+
+def wasserstein_1d(x: torch.Tensor, y: torch.Tensor, p: float = 1.0) -> torch.Tensor:
+    """W_p between point sets on the line, batched over leading axes, differentiable in the points.
+
+    Parameters
+    ----------
+    x, y : torch.Tensor, shape (..., n) and (..., m)
+        Points of equal weight along the last axis, float32 or float64, on one device; leading axes broadcast.
+    p : float
+        Order in [1, inf).
+
+    Returns
+    -------
+    torch.Tensor, shape (...)
+        (integral of |F^-1 - G^-1|^p)^(1/p), by two sorts, in the units of x.
+
+    Raises
+    ------
+    MissingDependency
+        If torch is not installed.
+    InvalidInput
+        For arguments that are no such tensors, and for empty ones.
+
+    Notes
+    -----
+    The gradient moves each point towards the quantile of the other sample that it is matched to. It is 0 where the
+    distance is.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from divkit import losses
+    >>> x = torch.tensor([0.0, 1.0, 3.0], requires_grad=True)
+    >>> loss = losses.wasserstein_1d(x, torch.tensor([5.0, 6.0, 8.0]))
+    >>> loss.backward()
+    >>> loss.item(), [round(g, 4) for g in x.grad.tolist()]
+    (5.0, [-0.3333, -0.3333, -0.3333])
+    """
+    require("torch", "neural")
+    order = finite_order(p)
+    check_points(x, y, 1)
+    from divkit._line_torch import line_distance
+
+    return line_distance(x, y, order)
+
+
+def sliced_wasserstein(
+    x: torch.Tensor,
+    y: torch.Tensor,
+    p: float = 1.0,
+    *,
+    projections: int = 100,
+    generator: torch.Generator | None = None,
+) -> torch.Tensor:
+    """The sliced W_p between point sets: the mean over random directions u of W_p(u . x, u . y)^p, to the power 1/p.
+
+    Parameters
+    ----------
+    x, y : torch.Tensor, shape (n, d) and (m, d)
+        Points of equal weight, float32 or float64, on one device.
+    p : float
+        Order in [1, inf).
+    projections : int
+        Number of directions, uniform on the sphere.
+    generator : torch.Generator, optional
+        For the directions, on the device of the points.
+
+    Returns
+    -------
+    torch.Tensor
+        Scalar. At most W_p, for each set of directions.
+
+    Raises
+    ------
+    MissingDependency
+        If torch is not installed.
+    InvalidInput
+        For arguments that do not meet these requirements.
+
+    Notes
+    -----
+    Rabin, Peyre, Delon and Bernot (2011), "Wasserstein barycenter and its application to texture mixing".
+
+    Examples
+    --------
+    >>> import torch
+    >>> from divkit import losses
+    >>> x = torch.zeros(3, 2, requires_grad=True)
+    >>> loss = losses.sliced_wasserstein(x, torch.ones(4, 2), generator=torch.Generator().manual_seed(0))
+    >>> 0.8 < loss.item() < 1.0  # 2/pi of the distance, sqrt 2, in the mean
+    True
+    """
+    torch = require("torch", "neural")
+    order = finite_order(p)
+    check_points(x, y, 2)
+    if x.shape[1] != y.shape[1]:
+        raise InvalidInput(f"x and y must have the same number of columns, got {x.shape[1]} and {y.shape[1]}")
+    count = check_integer("projections", projections, 1)
+    from divkit._line_torch import line_distance
+
+    dtype = torch.promote_types(x.dtype, y.dtype)
+    directions = torch.randn((count, x.shape[1]), generator=generator, device=x.device, dtype=dtype)
+    directions = directions / torch.linalg.vector_norm(directions, dim=1, keepdim=True)
+    each = line_distance(directions @ x.to(dtype).mT, directions @ y.to(dtype).mT, order)  # (projections,)
+    if order == 1:
+        return each.mean()
+    size = each.detach().amax()
+    if not size > 0:
+        return each.sum()
+    return size * ((each / size) ** order).mean() ** (1 / order)
+
+
+def variational_terms(
+    divergence: str | Divergence | IPM, v_p: torch.Tensor, v_q: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The two terms of a variational bound, D >= first - second, from the raw outputs of a critic.
+
+    A critic is trained to make the difference large; a generator that makes v_q, to make it small.
+
+    Parameters
+    ----------
+    divergence : str or divergence
+        An f-divergence, or "wasserstein1", whose critic has to be 1-Lipschitz for the bound to hold.
+    v_p, v_q : torch.Tensor, shape (n,) or (n, 1), and (m,) or (m, 1)
+        What the critic says at points of P, the data, and of Q, the model.
+
+    Returns
+    -------
+    tuple of torch.Tensor
+        Scalars: the mean of activation(v) over v_p and of f*(activation(v)) over v_q, as in
+        `divkit.FDivergence.variational`.
+
+    Raises
+    ------
+    InvalidInput
+        For an unknown name, tensors of another shape, and empty ones.
+    Unsupported
+        For a divergence without a variational form, such as the Hellinger metric.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from divkit import losses
+    >>> first, second = losses.variational_terms("wasserstein1", torch.tensor([2.0, 4.0]), torch.tensor([1.0]))
+    >>> (first - second).item()
+    2.0
+    """
+    require("torch", "neural")
+    div = resolve_divergence(divergence) if not isinstance(divergence, IPM) else divergence
+    if isinstance(div, Wasserstein):
+        div = div.dual
+    if not isinstance(div, FDivergence | IPM):
+        raise Unsupported(f"{div.name} has no variational form; take that of its base, {div.base.name}")
+    for name, value in (("v_p", v_p), ("v_q", v_q)):
+        check_tensor(name, value)
+        if value.numel() == 0 or value.numel() != value.shape[0]:
+            raise InvalidInput(
+                f"{name} must have one number a point, shape (n,) or (n, 1) with n > 0, got {tuple(value.shape)}"
+            )
+    form = div.variational
+    return form.activation(v_p).mean(), form.conj_activation(v_q).mean()
 
 
 def _coupling(
@@ -117,36 +281,3 @@ def _coupling(
     from divkit.transport.coupling import optimal_transport
 
     return optimal_transport(x, y, x_weights, y_weights, p, method)
-
-
-def _finite_order(p: Any) -> float:
-    """The order as a float in [1, inf)."""
-    order = check_order(p)
-    if math.isinf(order):
-        raise InvalidInput(
-            "p must be finite for a loss: at p = inf one pair of points would have all of the gradient; "
-            "take a large finite p, or divkit.wasserstein for the value"
-        )
-    return order
-
-
-def _check_tensor(name: str, value: Any) -> None:
-    """Raise unless the value is a dense float32 or float64 tensor."""
-    import torch
-
-    if not isinstance(value, torch.Tensor):
-        raise InvalidInput(
-            f"{name} must be a torch.Tensor, got {type(value).__name__}; "
-            f"pass torch.as_tensor({name}), or use divkit.wasserstein for a value without a gradient"
-        )
-    if value.dtype not in (torch.float32, torch.float64):
-        raise InvalidInput(f"{name} must be float32 or float64, got {value.dtype}; pass {name}.float()")
-    if value.is_meta or value.layout != torch.strided:
-        to_numpy(name, value)  # refuses both, with the remedy
-
-
-def _check_one_device(tensors: dict[str, torch.Tensor]) -> None:
-    devices = {name: value.device for name, value in tensors.items()}
-    if len(set(devices.values())) > 1:
-        where = ", ".join(f"{name} on {device}" for name, device in devices.items())
-        raise InvalidInput(f"all tensors must be on one device, got {where}; move them to {devices['x']}")

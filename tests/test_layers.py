@@ -29,7 +29,7 @@ FLOORS: list[set[str]] = [
     {"neural/"},
     {"methods/"},
     {"transport/"},  # line hands two laws to quadrature
-    {"_transport_torch"},
+    {"_transport_torch", "_line_torch", "_loss_checks"},
     {"lower_bounds", "wasserstein_bounds"},
     {"api"},
     {"losses", "_warmup"},

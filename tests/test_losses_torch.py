@@ -13,6 +13,7 @@ from losses_problems import RTOL, general_position, orders, t, torch, value_and_
 
 import divkit
 from divkit import InvalidInput, MissingDependency, Unsupported, losses
+from divkit._loss_checks import check_one_device
 
 func = torch.func
 
@@ -230,7 +231,7 @@ def test_tensors_on_two_devices_are_refused() -> None:
     # A stand-in for a GPU: the public function refuses tensors without values earlier.
     tensors = {"x": X, "y_weights": Y.to("meta")}
     with pytest.raises(InvalidInput, match="all tensors must be on one device, got x on cpu, y_weights on meta; move"):
-        losses._check_one_device(tensors)
+        check_one_device(tensors)
 
 
 def test_without_torch_the_message_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
