@@ -74,7 +74,7 @@ def wasserstein1_bounds(
         ``lower``, of ``bound="lower"``: what 1-Lipschitz functions, fitted without the points that judge them, tell
         apart. ``info["sources"]`` counts the folds in which each kind was chosen; "none" says that nothing was found.
         ``upper``, of ``bound="upper"``: the exact W_1 between the samples. ``info["null"]`` has that between the halves
-        of x and of y, which is all that W_1 = 0 would still leave.
+        of x and of y: from half as many points, it is more than W_1 = 0 would leave of the bound in the mean.
 
     Raises
     ------

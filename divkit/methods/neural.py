@@ -44,8 +44,8 @@ class NeuralBound(Method):
     """E_P[T] - E_Q[f*(T)] of a network T that was fitted to make it large, at points that it has not seen.
 
     The objective is the divergence itself: the f-GAN discriminator of Nowozin, Cseke and Tomioka (2016), judged on
-    held-out points. For tables of numbers `CrossFit` is nearer and faster; a network is for what no smaller model can
-    follow, and on a GPU.
+    held-out points. `CrossFit` gives all divergences from one fit of smaller models; a network is for what none of these
+    can follow.
 
     Parameters
     ----------

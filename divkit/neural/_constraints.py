@@ -44,8 +44,8 @@ class Free:
 class Orthogonal:
     """All singular values are 1, restored after each step: no gradient is lost on its way (Anil, Lucas, Grosse 2019).
 
-    Bjorck and Bowie (1971): W <- W (3 - W'W)/2 converges quadratically from singular values below sqrt 3. A step moves
-    them by little, so that two iterations bring them back to rounding, and nothing is differentiated through them.
+    Bjorck and Bowie (1971): W <- W (3 - W'W)/2 takes an error e of a singular value to about 3/2 e^2. A step moves them
+    by little, so that two iterations leave next to nothing of it, and nothing is differentiated through them.
 
     Parameters
     ----------

@@ -225,7 +225,7 @@ def critic_stack(
     if constraint == "sll":
         first = StackedLinear(copies, d, width, Orthogonal(), generator)
         residuals = [Residual(copies, width, generator) for _ in range(depth)]
-        return CriticStack([first, *residuals, StackedLinear(copies, width, 1, Orthogonal(), generator)], "maxmin")
+        return CriticStack([first, *residuals, StackedLinear(copies, width, 1, Orthogonal(), generator)], activation)
     if constraint not in CONSTRAINTS:
         raise InvalidInput(f"constraint must be one of {', '.join(CONSTRAINTS)}, sll; got {constraint!r}")
     kind, widths = CONSTRAINTS[constraint], [d, *[width] * depth, 1]
