@@ -14,8 +14,8 @@ from divkit._checks import check_integer, check_level, check_points, check_rng, 
 from divkit._errors import InvalidInput, UnreliableEstimateWarning
 from divkit._stats import pareto_tail
 from divkit.methods._held_out import bound_of, fold_shares
+from divkit.methods._samples import centred, in_units
 from divkit.result import Estimate
-from divkit.transport._pairs import Extent, extent
 from divkit.transport._witnesses import WITNESSES, Witness
 from divkit.transport.coupling import optimal_transport
 
@@ -79,7 +79,8 @@ def wasserstein1_bounds(
     Raises
     ------
     InvalidInput
-        For arguments that do not meet these requirements, and for fewer than twice as many points as folds.
+        For arguments that do not meet these requirements, for fewer than twice as many points as folds, and for
+        distances beyond the range of float64.
     NotConverged
         If the optimality of a transport plan cannot be proved.
 
@@ -121,17 +122,16 @@ def wasserstein1_bounds(
                 f"{name} must have at least {2 * folds} points for {folds} folds, it has {len(sample)}; "
                 f"use more points or fewer folds"
             )
-    frame = extent(x, y)
-    placed = _placed(x, y, frame)
-    _warn_of_tails(placed)
+    samples, exponent = centred(x, y)
+    _warn_of_tails(samples)
     each = (1 + level) / 2
-    lower = _lower(placed, folds, points, each, rng)
-    upper = _upper(placed, points, each, rng)
-    return Bounds(_scaled(lower, frame.exponent, each), _scaled(upper, frame.exponent, each))
+    lower = _lower(samples, folds, points, each, rng)
+    upper = _upper(samples, points, each, rng)
+    return Bounds(_scaled(lower, exponent, each), _scaled(upper, exponent, each))
 
 
 class _Side(NamedTuple):
-    """A bound in units of the frame."""
+    """A bound in the unit of the centred samples."""
 
     bound: Literal["lower", "upper"]
     value: float
@@ -140,18 +140,10 @@ class _Side(NamedTuple):
     info: dict[str, Any]
 
 
-def _placed(x: _F, y: _F, frame: Extent) -> tuple[_F, _F]:
-    """Both samples without constant coordinates, about one of their points, in a unit that no distance exceeds."""
-    if not frame.columns.any():
-        return np.zeros((len(x), 1)), np.zeros((len(y), 1))
-    near, far = frame.place(x, 0), frame.place(y, 0)
-    return near - far[0], far - far[0]
-
-
 def _scaled(side: _Side, exponent: int, level: float) -> Estimate:
     """The bound in the units of the data."""
-    value, stderr, limit = (math.ldexp(number, exponent) for number in (side.value, side.stderr, side.limit))
-    info = {name: _in_units(fact, exponent) for name, fact in side.info.items()}
+    value, stderr, limit = (in_units(number, exponent) for number in (side.value, side.stderr, side.limit))
+    info = {name: _fact(fact, exponent) for name, fact in side.info.items()}
     return Estimate(
         value,
         divergence="wasserstein1",
@@ -165,11 +157,11 @@ def _scaled(side: _Side, exponent: int, level: float) -> Estimate:
     )
 
 
-def _in_units(fact: Any, exponent: int) -> Any:
+def _fact(fact: Any, exponent: int) -> Any:
     """Distances, which are floats here, in the units of the data; counts as they are."""
     if isinstance(fact, tuple):
-        return tuple(_in_units(part, exponent) for part in fact)
-    return math.ldexp(fact, exponent) if isinstance(fact, float) else fact
+        return tuple(_fact(part, exponent) for part in fact)
+    return in_units(fact, exponent) if isinstance(fact, float) else fact
 
 
 def _warn_of_tails(samples: tuple[_F, _F]) -> None:

@@ -121,6 +121,11 @@ def test_what_cannot_be_bounded_is_refused(x, y, settings, message):
         wasserstein1_bounds(x, y, **settings)
 
 
+def test_distances_beyond_float64_are_refused():
+    with pytest.raises(InvalidInput, match="range of float64"):
+        wasserstein1_bounds(np.full(20, -1.7e308), np.full(20, 1.7e308))
+
+
 def test_tails_without_a_variance_are_warned_of():
     rng = np.random.default_rng(0)
     with pytest.warns(UnreliableEstimateWarning, match=r"the tail of x falls like \|x\|"):

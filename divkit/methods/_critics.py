@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from divkit._checks import check_integer
 from divkit._errors import InvalidInput
 from divkit.measures import Measure, Samples
+from divkit.methods._samples import in_blocks
 from divkit.variational import VariationalForm
 
 if TYPE_CHECKING:
@@ -23,19 +25,18 @@ if TYPE_CHECKING:
 __all__ = [
     "Network",
     "Splits",
-    "checked_folds",
+    "check_settings",
     "consecutive",
     "fitted",
     "held_out_values",
-    "samples_refusal",
     "splits_of",
+    "weights_refusal",
 ]
 
 _F = NDArray[np.float64]
 _I = NDArray[np.intp]
 _SINGLE: Final = 20_000  # points of the smaller sample from which a fifth is held out once, instead of every fifth
 _VALIDATION: Final = 8  # one of so many training points chooses the state
-_BLOCK: Final = 20_000  # points that are judged at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,9 +56,20 @@ class Splits:
     held: list[tuple[_I, _I]]
 
 
-def checked_folds(folds: int | None) -> int | None:
-    """The number of folds, or None for what suits the sizes."""
-    return None if folds is None else check_integer("folds", folds, 1)
+def check_settings(method: Any) -> None:
+    """Check what all methods that train networks are given.
+
+    Raises
+    ------
+    InvalidInput
+        For numbers that are no counts, and a learning rate that is not positive and finite.
+    """
+    for name in ("width", "depth", "steps", "batch"):
+        object.__setattr__(method, name, check_integer(name, getattr(method, name), 1))
+    if method.folds is not None:
+        object.__setattr__(method, "folds", check_integer("folds", method.folds, 1))
+    if not (method.learning_rate > 0 and math.isfinite(method.learning_rate)):
+        raise InvalidInput(f"learning_rate must be positive and finite, got {method.learning_rate!r}")
 
 
 def splits_of(n: int, m: int, folds: int | None, rng: np.random.Generator) -> Splits:
@@ -95,17 +107,15 @@ def splits_of(n: int, m: int, folds: int | None, rng: np.random.Generator) -> Sp
     )
 
 
-def samples_refusal(P: Measure, Q: Measure) -> str | None:
-    """Why networks are not fitted to these, in a clause; None if they can be."""
+def weights_refusal(P: Measure, Q: Measure) -> str | None:
+    """Why networks are not fitted to samples with weights, in a clause; None without any."""
     for name, measure in (("P", P), ("Q", Q)):
-        if not isinstance(measure, Samples):
-            return f"{name} is no sample; it takes two Samples"
-        if measure.weights is not None:
+        if isinstance(measure, Samples) and measure.weights is not None:
             return (
                 f"{name} has weights, and batches are drawn with equal ones; resample the points by their weights "
                 f"(rng.choice(points, size, p=weights))"
             )
-    return None if P.dim == Q.dim else f"P has {P.dim} and Q has {Q.dim} coordinates"
+    return None
 
 
 @dataclass(frozen=True)
@@ -130,7 +140,7 @@ def fitted(
     penalty: Penalty | None = None,
     progress: bool = False,
 ) -> Fit:
-    """The critics of all folds, trained at once to make a variational form large."""
+    """The critics of all folds, trained at once to make a variational form large; then in float64, on the CPU."""
     import torch
 
     from divkit.neural.fit import maximise, variational
@@ -146,7 +156,7 @@ def fitted(
         copies=len(splits.held),
         generator=torch.Generator().manual_seed(seeds[0]),
     ).to(network.device)
-    return maximise(
+    fit = maximise(
         critics,
         variational(form),
         _on_device(samples, splits.train, network.device),
@@ -156,6 +166,8 @@ def fitted(
         penalty=penalty,
         progress=progress,
     )
+    fit.critics.to("cpu").double()  # proofs and held-out values are about one function
+    return fit
 
 
 def _on_device(samples: tuple[_F, _F], rows: tuple[_I, _I], device: str) -> tuple[torch.Tensor, torch.Tensor]:
@@ -177,32 +189,27 @@ def consecutive(folds: list[_F]) -> list[_I]:
 def held_out_values(
     critics: CriticStack, samples: tuple[_F, _F], splits: Splits, *, centred: bool
 ) -> tuple[list[_F], list[_F]]:
-    """What each critic says at the points that judge it, in float64: a list for x and one for y.
+    """What each critic, in float64, says at the points that judge it: a list for x and one for y.
 
     If `centred`, less its mean over the validation points of both: where a constant tells nothing apart, it would only
     add variance between folds.
     """
-    import torch
-
-    critics = critics.to("cpu").double()
     found: tuple[list[_F], list[_F]] = ([], [])
-    with torch.no_grad():
-        for k, rows in enumerate(splits.held):
-            one = _one(critics, k)
-            seen = [one(sample[own[k]]).mean() for sample, own in zip(samples, splits.validation, strict=True)]
-            middle = sum(seen) / 2 if centred else 0.0
-            for values, sample, own in zip(found, samples, rows, strict=True):
-                blocks = [own[start : start + _BLOCK] for start in range(0, len(own), _BLOCK)]
-                values.append(np.concatenate([one(sample[block]) for block in blocks]) - middle)
+    for k, rows in enumerate(splits.held):
+        critic = _function(critics.one(k))
+        seen = [critic(sample[own[k]]).mean() for sample, own in zip(samples, splits.validation, strict=True)]
+        middle = sum(seen) / 2 if centred else 0.0
+        for values, sample, own in zip(found, samples, rows, strict=True):
+            values.append(in_blocks(critic, sample[own]) - middle)
     return found
 
 
-def _one(critics: CriticStack, k: int) -> Callable[[_F], _F]:
-    """The k-th critic as a function of points (b, d)."""
+def _function(critic: CriticStack) -> Callable[[_F], _F]:
+    """A single critic in float64 as a function of points (b, d)."""
     import torch
 
-    def critic(points: _F) -> _F:
-        values: Any = critics(torch.from_numpy(np.ascontiguousarray(points)))[k]
-        return np.asarray(values.numpy())
+    def values(points: _F) -> _F:
+        with torch.no_grad():
+            return np.asarray(critic(torch.from_numpy(np.ascontiguousarray(points)))[0].numpy())
 
-    return critic
+    return values

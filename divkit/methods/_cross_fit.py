@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from divkit._errors import Unsupported
 from divkit._threads import parallel_map, workers
 from divkit.methods._race import Choice, Entry, choose
-from divkit.methods._samples import standardized
+from divkit.methods._samples import in_blocks, standardized
 from divkit.methods.log_ratio import LogRatio, LogRatioModel
 
 __all__ = ["Fold", "Sides", "cross_fit"]
@@ -22,7 +22,6 @@ __all__ = ["Fold", "Sides", "cross_fit"]
 _F = NDArray[np.float64]
 _I = NDArray[np.intp]
 _LEARNED: Final = 20_000  # points of each law that models are fitted to, at most; all points count in the bound
-_BLOCK: Final = 20_000  # points that are judged at a time
 _MANY: Final = 4000  # points in all from which each fold is validated on two others instead of on all
 
 
@@ -149,13 +148,6 @@ def _first(rows: _I) -> _I:
     return rows[:: -(-len(rows) // _LEARNED)] if len(rows) > _LEARNED else rows
 
 
-def _judged(log_ratio: LogRatio, points: _F) -> _F:
-    """Log ratios in blocks, so that features of a million points are never held at once."""
-    if len(points) <= _BLOCK:
-        return log_ratio(points)
-    return np.concatenate([log_ratio(points[k : k + _BLOCK]) for k in range(0, len(points), _BLOCK)])
-
-
 def _validated(
     sides: Sides,
     groups: Sequence[Sequence[LogRatioModel]],
@@ -213,7 +205,7 @@ def _evaluated(
     x_rows, y_rows = parts[0][fold], parts[1][fold]
     l_x, l_y = (
         choice.shift
-        + sum((w * _judged(f, points) for w, f in zip(choice.weights, fitted, strict=True)), np.zeros(len(points)))
+        + sum((w * in_blocks(f, points) for w, f in zip(choice.weights, fitted, strict=True)), np.zeros(len(points)))
         for points in (sides.x[x_rows], sides.y[y_rows])
     )
     return Fold(x_rows, y_rows, l_x, l_y, choice, *seen_weights)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from divkit._errors import InvalidInput
 from divkit.divergences import DerivedDivergence, Divergence, FDivergence
 from divkit.measures import Measure, Samples
 
-__all__ = ["centred", "copied_rows", "sample_refusal", "standardized"]
+__all__ = ["centred", "copied_rows", "in_blocks", "in_units", "pair_refusal", "sample_refusal", "standardized"]
 
 _F = NDArray[np.float64]
+_BLOCK: Final = 20_000  # points that are judged at a time
 _NORMAL: Final = 1.4826  # standard deviations a median absolute deviation of a normal law
 
 
@@ -21,12 +24,15 @@ def sample_refusal(div: Divergence, P: Measure, Q: Measure) -> str | None:
     """Why no f-divergence between the laws of two samples is asked for, in a clause; None if one is."""
     if not isinstance(div, FDivergence | DerivedDivergence):
         return "it estimates f-divergences only"
+    return pair_refusal(P, Q)
+
+
+def pair_refusal(P: Measure, Q: Measure) -> str | None:
+    """Why these are no two samples in one space, in a clause; None if they are."""
     for name, measure in (("P", P), ("Q", Q)):
         if not isinstance(measure, Samples):
             return f"{name} is no sample; it takes two Samples"
-    if P.dim != Q.dim:
-        return f"P has {P.dim} and Q has {Q.dim} coordinates"
-    return None
+    return None if P.dim == Q.dim else f"P has {P.dim} and Q has {Q.dim} coordinates"
 
 
 def standardized(x: _F, y: _F) -> tuple[_F, _F]:
@@ -68,6 +74,29 @@ def centred(x: _F, y: _F) -> tuple[tuple[_F, _F], int]:
     x, y = np.ldexp(x, -size), np.ldexp(y, -size)
     spread = math.frexp(math.sqrt((float((x * x).mean()) + float((y * y).mean())) / 2))[1]
     return (np.ldexp(x, -spread), np.ldexp(y, -spread)), exponent + size + spread
+
+
+def in_units(number: float, exponent: int) -> float:
+    """number * 2**exponent, from the unit of `centred` to that of the data.
+
+    Raises
+    ------
+    InvalidInput
+        If that is beyond float64.
+    """
+    try:
+        return math.ldexp(number, exponent)
+    except OverflowError:
+        raise InvalidInput(
+            "distances between the points leave the range of float64; divide x and y by a power of two"
+        ) from None
+
+
+def in_blocks(function: Callable[[_F], _F], points: _F) -> _F:
+    """Values (k,) at points (k, d), block by block, so that features of a million points are never held at once."""
+    if len(points) <= _BLOCK:
+        return function(points)
+    return np.concatenate([function(points[k : k + _BLOCK]) for k in range(0, len(points), _BLOCK)])
 
 
 def copied_rows(points: _F) -> int:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from divkit._checks import check_integer
 from divkit._errors import InvalidInput
 from divkit.divergences import Divergence, Wasserstein
 from divkit.measures import Measure, Samples
@@ -18,15 +17,15 @@ from divkit.methods import Method
 from divkit.methods._critics import (
     Network,
     Splits,
-    checked_folds,
+    check_settings,
     consecutive,
     fitted,
     held_out_values,
-    samples_refusal,
     splits_of,
+    weights_refusal,
 )
 from divkit.methods._held_out import Bounded, bound_of, fold_shares
-from divkit.methods._samples import centred
+from divkit.methods._samples import centred, in_units, pair_refusal
 from divkit.result import Bound, Estimand, Estimate
 
 if TYPE_CHECKING:
@@ -112,9 +111,7 @@ class KRCritic(Method):
         if self.constraint not in (*_PROVEN, *_PENALISED):
             known = ", ".join((*_PROVEN, *_PENALISED))
             raise InvalidInput(f"constraint must be one of {known}; got {self.constraint!r}")
-        for name in ("width", "depth", "steps", "batch"):
-            object.__setattr__(self, name, check_integer(name, getattr(self, name), 1))
-        object.__setattr__(self, "folds", checked_folds(self.folds))
+        check_settings(self)
         if not (self.penalty >= 0 and math.isfinite(self.penalty)):
             raise InvalidInput(f"penalty must be finite and at least 0, got {self.penalty!r}")
 
@@ -122,7 +119,7 @@ class KRCritic(Method):
         """Why this method cannot estimate div(P || Q), in a clause; None if it can."""
         if not (isinstance(div, Wasserstein) and div.p == 1):
             return "it estimates W_1 only"
-        return samples_refusal(P, Q)
+        return pair_refusal(P, Q) or weights_refusal(P, Q)
 
     def estimate(self, div: Divergence, P: Measure, Q: Measure, *, level: float, rng: np.random.Generator) -> Estimate:
         """W_1 between the laws of P and Q, with a lower limit.
@@ -151,7 +148,7 @@ class KRCritic(Method):
         proven = self.constraint in _PROVEN
         certified, plain = (_bound(values, each, level) for each in (constants, [1.0] * len(constants)))
         found = certified if proven else plain
-        units = _in_units(exponent)
+        units = partial(in_units, exponent=exponent)
         value, limit = (units(max(number, 0.0)) for number in (found.value, min(found.limit, found.value)))
         info: dict[str, Any] = {
             "n": len(samples[0]),
@@ -188,7 +185,7 @@ class KRCritic(Method):
             samples,
             splits,
             Wasserstein(1).dual.variational,
-            Training(self.steps, self.batch, self.learning_rate, check_every=min(self.steps, _LOOK)),
+            Training(self.steps, self.batch, self.learning_rate, check_every=_LOOK),
             Network(
                 self.width,
                 self.depth,
@@ -200,11 +197,6 @@ class KRCritic(Method):
             penalty=slope_penalty(self.penalty, one_sided=self.constraint == "lp") if penalised else None,
             progress=self.progress,
         )
-
-
-def _in_units(exponent: int) -> Callable[[float], float]:
-    """Numbers times 2^exponent."""
-    return lambda number: math.ldexp(number, exponent)
 
 
 def _bound(values: tuple[list[_F], list[_F]], constants: list[float], level: float) -> Bounded:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from divkit._checks import check_integer
-from divkit._errors import InvalidInput
 from divkit._stats import clt_interval
 from divkit.divergences import DerivedDivergence, Divergence, FDivergence
 from divkit.measures import Measure, Samples
@@ -18,12 +15,12 @@ from divkit.methods import Method
 from divkit.methods._critics import (
     Network,
     Splits,
-    checked_folds,
+    check_settings,
     consecutive,
     fitted,
     held_out_values,
-    samples_refusal,
     splits_of,
+    weights_refusal,
 )
 from divkit.methods._derived import derived
 from divkit.methods._held_out import bound_of, fold_shares
@@ -44,8 +41,8 @@ class NeuralBound(Method):
     """E_P[T] - E_Q[f*(T)] of a network T that was fitted to make it large, at points that it has not seen.
 
     The objective is the divergence itself: the f-GAN discriminator of Nowozin, Cseke and Tomioka (2016), judged on
-    held-out points. `CrossFit` gives all divergences from one fit of smaller models; a network is for what none of these
-    can follow.
+    held-out points. `CrossFit` gives all divergences from one fit of smaller models; a network is for what none of
+    these can follow.
 
     Parameters
     ----------
@@ -97,15 +94,11 @@ class NeuralBound(Method):
     draws: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        for name in ("width", "depth", "steps", "batch"):
-            object.__setattr__(self, name, check_integer(name, getattr(self, name), 1))
-        object.__setattr__(self, "folds", checked_folds(self.folds))
-        if not (self.learning_rate > 0 and math.isfinite(self.learning_rate)):
-            raise InvalidInput(f"learning_rate must be positive and finite, got {self.learning_rate!r}")
+        check_settings(self)
 
     def refusal(self, div: Divergence, P: Measure, Q: Measure) -> str | None:
         """Why this method cannot estimate div(P || Q), in a clause; None if it can."""
-        return sample_refusal(div, P, Q) or samples_refusal(P, Q)
+        return sample_refusal(div, P, Q) or weights_refusal(P, Q)
 
     def estimate(self, div: Divergence, P: Measure, Q: Measure, *, level: float, rng: np.random.Generator) -> Estimate:
         """div(P || Q) with a lower limit.
@@ -165,6 +158,6 @@ class NeuralBound(Method):
         """The networks of all folds."""
         from divkit.neural.fit import Training
 
-        training = Training(self.steps, self.batch, self.learning_rate, check_every=min(self.steps, _LOOK))
+        training = Training(self.steps, self.batch, self.learning_rate, check_every=_LOOK)
         network = Network(self.width, self.depth, "none", "relu", self.device)
         return fitted(samples, splits, div.variational, training, network, rng, progress=self.progress)

@@ -8,11 +8,17 @@ from torch import Tensor, nn
 
 from divkit._errors import InvalidInput
 
-__all__ = ["averaged_gradients", "share_of_batch"]
+__all__ = ["averaged_gradients", "is_first", "processes", "share_of_batch"]
 
 
-def _processes() -> int:
+def processes() -> int:
+    """How many processes take part, 1 without `torch.distributed`."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def is_first() -> bool:
+    """Whether this process is the one that writes files."""
+    return processes() == 1 or dist.get_rank() == 0
 
 
 def share_of_batch(batch: Tensor) -> Tensor:
@@ -23,7 +29,7 @@ def share_of_batch(batch: Tensor) -> Tensor:
     InvalidInput
         If the batch cannot be shared out equally: a mean of unequal means would be another one.
     """
-    count = _processes()
+    count = processes()
     if count == 1:
         return batch
     if batch.shape[1] % count:
@@ -33,7 +39,7 @@ def share_of_batch(batch: Tensor) -> Tensor:
 
 def averaged_gradients(net: nn.Module) -> None:
     """Replace each gradient by its mean over processes, in one exchange."""
-    count = _processes()
+    count = processes()
     if count == 1:
         return
     gradients = [parameter.grad for parameter in net.parameters() if parameter.grad is not None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from divkit._errors import InvalidInput, NotConverged
-from divkit.neural._parallel import averaged_gradients, share_of_batch
+from divkit.neural._parallel import averaged_gradients, is_first, share_of_batch
 from divkit.neural.nets import CriticStack
 
 __all__ = ["Fit", "Objective", "Penalty", "Training", "donsker_varadhan", "maximise", "variational"]
@@ -62,7 +62,7 @@ class Training:
         return self.learning_rate * 0.5 * (1 + math.cos(math.pi * step / self.steps))
 
 
-@dataclass
+@dataclass(frozen=True, eq=False)
 class Fit:
     """A stack of fitted critics, in the state that was best on the validation points.
 
@@ -77,9 +77,9 @@ class Fit:
     """
 
     critics: CriticStack
-    validation: list[list[float]] = field(default_factory=list)
-    best: list[float] = field(default_factory=list)
-    steps: int = 0
+    validation: list[list[float]]
+    best: list[float]
+    steps: int
 
 
 def variational(form: Any) -> Objective:
@@ -140,19 +140,22 @@ def maximise(
     Notes
     -----
     Under `torch.distributed` every process takes its part of each batch, all draw the same random numbers, and
-    gradients are averaged: two processes do what one does with the whole batch.
+    gradients are averaged: with objectives and penalties that are means over points, two processes do what one does
+    with the whole batch. `donsker_varadhan` takes the logarithm of a mean over each part. The first process saves.
     """
     state = _State(critics, training, generator)
     if checkpoint is not None and Path(checkpoint).exists():
         state.load(Path(checkpoint))
-    with _progress(training.steps, state.step, progress) as advance:
+    from tqdm import tqdm
+
+    with tqdm(total=training.steps, initial=state.step, unit="step", disable=not progress) as bar:
         while state.step < training.steps and not state.stalled:
             _step(state, objective, train, penalty)
             if state.step % training.check_every == 0 or state.step == training.steps:
                 state.look(judged(critics, objective, *validation))
-                if checkpoint is not None:
+                if checkpoint is not None and is_first():
                     state.save(Path(checkpoint))
-            advance()
+            bar.update()
     return state.result()
 
 
@@ -237,7 +240,7 @@ class _State:
     def save(self, path: Path) -> None:
         """All of it, replaced at once: a run that is killed while saving leaves the file before."""
         content = {
-            "training": self.training,
+            "training": asdict(self.training),
             "critics": self.critics.state_dict(),
             "kept": self.kept,
             "adam": self.adam.state_dict(),
@@ -249,8 +252,8 @@ class _State:
         part.replace(path)
 
     def load(self, path: Path) -> None:
-        content: Mapping[str, Any] = torch.load(path, weights_only=False)
-        if content["training"] != self.training:
+        content: Mapping[str, Any] = torch.load(path, weights_only=True)
+        if content["training"] != asdict(self.training):
             raise InvalidInput(
                 f"{path} is a checkpoint of another training, {content['training']}; name another file, or pass that "
                 f"one"
@@ -261,20 +264,3 @@ class _State:
         self.generator.set_state(content["generator"])
         for name in ("step", "waited", "validation", "best"):
             setattr(self, name, content[name])
-
-
-def _progress(total: int, done: int, shown: bool) -> Any:
-    """A context that gives a function to call after each step."""
-    from contextlib import contextmanager
-
-    @contextmanager
-    def bar() -> Any:
-        if not shown:
-            yield lambda: None
-            return
-        from tqdm import tqdm
-
-        with tqdm(total=total, initial=done, unit="step") as line:
-            yield line.update
-
-    return bar()

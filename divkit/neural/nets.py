@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Mapping
 from itertools import pairwise
@@ -143,6 +144,13 @@ class CriticStack(nn.Module):
     def copies(self) -> int:
         """s."""
         return int(next(self.parameters()).shape[0])
+
+    def one(self, k: int) -> CriticStack:
+        """The k-th critic by itself, with parameters of its own."""
+        found = copy.deepcopy(self)
+        for tensor in (*found.parameters(), *found.buffers()):
+            tensor.data = tensor.data[k : k + 1].clone()
+        return found
 
     def forward(self, z: Tensor) -> Tensor:
         """Values (s, b) at points (b, d), the same for all, or (s, b, d)."""

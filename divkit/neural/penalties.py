@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from divkit._errors import InvalidInput
+from divkit.neural._parallel import processes, share_of_batch
 from divkit.neural.fit import Penalty
 from divkit.neural.nets import CriticStack
 
@@ -33,8 +34,9 @@ def slope_penalty(factor: float = 10.0, *, one_sided: bool = False) -> Penalty:
         raise InvalidInput(f"factor must be at least 0, got {factor!r}")
 
     def penalty(critics: CriticStack, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
-        share = torch.rand((*x.shape[:2], 1), generator=generator, device=x.device, dtype=x.dtype)
-        slopes = critics.slopes(torch.lerp(x, y, share))  # (s, b, d)
+        copies, size = x.shape[0], x.shape[1] * processes()  # drawn for the whole batch, as the batch itself is
+        places = torch.rand((copies, size, 1), generator=generator, device=x.device, dtype=x.dtype)
+        slopes = critics.slopes(torch.lerp(x, y, share_of_batch(places)))  # (s, b, d)
         excess = torch.linalg.vector_norm(slopes, dim=2) - 1
         if one_sided:
             excess = excess.clamp_min(0.0)

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from divkit._wasserstein_1d import wasserstein
 from divkit.transport.dual import LipschitzPotential
 
 __all__ = ["WITNESSES", "Witness", "line_potential"]
@@ -30,7 +31,7 @@ def radius(x: _F, y: _F, rng: np.random.Generator) -> Witness:
     """The optimal function of the distance from the centre of both samples."""
     centre = (x.mean(axis=0) + y.mean(axis=0)) / 2
     from_x, from_y = (np.linalg.norm(points - centre, axis=1) for points in (x, y))
-    _, knots, values = line_potential(from_x, from_y)
+    knots, values = line_potential(from_x, from_y)
     return lambda points: np.interp(np.linalg.norm(points - centre, axis=1), knots, values)
 
 
@@ -40,11 +41,11 @@ def marginals(x: _F, y: _F, rng: np.random.Generator) -> Witness:
     With c_i in proportion to the W_1 of the i-th marginals its value is the root of the sum of their squares.
     """
     potentials = [line_potential(x[:, i], y[:, i]) for i in range(x.shape[1])]
-    weights = _unit(np.array([distance for distance, _, _ in potentials]))
+    weights = _unit(wasserstein(x, y, axis=0))
 
     def witness(points: _F) -> _F:
         total = np.zeros(len(points))
-        for i, (weight, (_, knots, values)) in enumerate(zip(weights, potentials, strict=True)):
+        for i, (weight, (knots, values)) in enumerate(zip(weights, potentials, strict=True)):
             if weight > 0:
                 total += weight * np.interp(points[:, i], knots, values)
         return total
@@ -54,11 +55,10 @@ def marginals(x: _F, y: _F, rng: np.random.Generator) -> Witness:
 
 def projection(x: _F, y: _F, rng: np.random.Generator) -> Witness:
     """The optimal function of one coordinate u . z, in a direction u in which W_1 is large (max-sliced)."""
-    trials = [(_distance_along(u, x, y), u) for u in _directions(x, y, rng)]
+    trials = [(float(wasserstein(x @ u, y @ u)), u) for u in _directions(x, y, rng)]
     trials.sort(key=lambda trial: -trial[0])
-    best = max((_climbed(*trial, x, y) for trial in trials[:_CLIMBERS]), key=lambda trial: trial[0])
-    u = best[1]
-    _, knots, values = line_potential(x @ u, y @ u)
+    _, u = max((_climbed(*trial, x, y) for trial in trials[:_CLIMBERS]), key=lambda trial: trial[0])
+    knots, values = line_potential(x @ u, y @ u)
     return lambda points: np.interp(points @ u, knots, values)
 
 
@@ -87,17 +87,15 @@ WITNESSES: Final[Mapping[str, Fit]] = MappingProxyType(
 )
 
 
-def line_potential(x: _F, y: _F) -> tuple[float, _F, _F]:
-    """W_1 on the line between x (n,) and y (m,), and an optimal f by its values at knots, constant beyond them.
+def line_potential(x: _F, y: _F) -> tuple[_F, _F]:
+    """An optimal f between x (n,) and y (m,) on the line, by its values at knots, constant beyond them.
 
     The slope of f is the sign of G - F, the distribution functions of y and of x.
     """
     knots = np.unique(np.concatenate([x, y]))  # (k,)
     below_x = np.searchsorted(np.sort(x), knots[:-1], side="right") / len(x)
     below_y = np.searchsorted(np.sort(y), knots[:-1], side="right") / len(y)
-    rise, widths = below_y - below_x, np.diff(knots)
-    values = np.concatenate([[0.0], np.cumsum(np.sign(rise) * widths)])
-    return float(np.abs(rise) @ widths), knots, values
+    return knots, np.concatenate([[0.0], np.cumsum(np.sign(below_y - below_x) * np.diff(knots))])
 
 
 def _linear(direction: _F) -> Witness:
@@ -108,10 +106,6 @@ def _unit(vector: _F) -> _F:
     """The vector at length 1; 0 stays 0."""
     length = float(np.linalg.norm(vector))
     return vector / length if length > 0 else vector
-
-
-def _distance_along(u: _F, x: _F, y: _F) -> float:
-    return line_potential(x @ u, y @ u)[0]
 
 
 def _directions(x: _F, y: _F, rng: np.random.Generator) -> list[_F]:
@@ -131,9 +125,13 @@ def _scatter(points: _F) -> _F:
 def _climbed(value: float, u: _F, x: _F, y: _F) -> tuple[float, _F]:
     """A direction at least as good: that of the gradient, as long as it is better."""
     for _ in range(_STEPS):
-        knots, values = line_potential(x @ u, y @ u)[1:]
-        trial = _unit(_slopes(knots, values, x @ u) @ x / len(x) - _slopes(knots, values, y @ u) @ y / len(y))
-        found = _distance_along(trial, x, y)
+        along = x @ u, y @ u
+        knots, values = line_potential(*along)
+        from_x, from_y = (
+            _slopes(knots, values, at) @ points / len(points) for at, points in zip(along, (x, y), strict=True)
+        )
+        trial = _unit(from_x - from_y)
+        found = float(wasserstein(x @ trial, y @ trial))
         if not found > value * (1 + 1e-6):
             break
         value, u = found, trial

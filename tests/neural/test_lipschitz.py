@@ -65,7 +65,7 @@ def test_a_broken_layer_is_caught(constraint):
     if constraint == "aol":  # which rescales whatever it is given
         assert max(constants) <= 1 + 1e-9
     else:
-        assert constants[1] == pytest.approx(3 * constants[0], rel=2e-2)
+        assert constants[1] == pytest.approx(3 * constants[0], rel=5e-3)  # both within 2e-3 of 1, as above
 
 
 def test_a_residual_layer_whose_scales_are_off_is_caught(monkeypatch):

@@ -35,10 +35,9 @@ def test_no_slope_exceeds_one_whatever_it_was_fitted_to(name, data, d):
 @settings(max_examples=60, deadline=None)
 @given(x=point_sets(1, 8), y=point_sets(1, 8))
 def test_the_potential_on_the_line_has_the_value_of_the_distance(x, y):
-    distance, knots, values = line_potential(x[:, 0], y[:, 0])
-    assert distance == pytest.approx(st.wasserstein_distance(x[:, 0], y[:, 0]), abs=1e-12)
+    knots, values = line_potential(x[:, 0], y[:, 0])
     gap = np.interp(x[:, 0], knots, values).mean() - np.interp(y[:, 0], knots, values).mean()
-    assert gap == pytest.approx(distance, abs=1e-12)
+    assert gap == pytest.approx(st.wasserstein_distance(x[:, 0], y[:, 0]), abs=1e-12)
 
 
 @settings(max_examples=40, deadline=None)
