@@ -25,6 +25,10 @@ _LEARNED: Final = 20_000  # points of each law that models are fitted to, at mos
 _MANY: Final = 4000  # points in all from which each fold is validated on two others instead of on all
 
 
+# (id of a model, the fold that is left out with the judging one, the judging fold) to log ratios at the judge's points.
+_Seen = dict[tuple[int, int, int], tuple[_F, _F]]
+
+
 @dataclass(frozen=True, eq=False)
 class Sides:
     """Both samples in coordinates of unit size, with weights of mean 1.
@@ -84,8 +88,9 @@ def cross_fit(sides: Sides, models: Sequence[LogRatioModel], folds: int, rng: np
     """Each fold's log ratios by the models that did best on the other folds, fitted to all of those.
 
     For folds i and j, every setting of every model is fitted without both and evaluated on either: what is seen on j
-    chooses for i, and on i for j. From 4,000 points on, each fold has two such partners instead of all others. Models
-    are fitted to at most 20,000 points of each law.
+    chooses for i, and on i for j. From 4,000 points on, each fold races on two such partners; the others see only what
+    has won there, which is then chosen among, and calibrated, by all. Models are fitted to at most 20,000 points of
+    each law.
     """
     n, m, d = len(sides.x), len(sides.y), sides.x.shape[1]
     x_parts, y_parts = _split(n, folds, rng), _split(m, folds, rng)
@@ -97,21 +102,46 @@ def cross_fit(sides: Sides, models: Sequence[LogRatioModel], folds: int, rng: np
             f"{'; '.join(f'{name}: {reason}' for name, reason in reasons.items())}; take other models, or more points"
         )
     groups = [() if reasons[model.name] else model.variants(*kept, d) for model in models]  # per model, its settings
-    pairs = _pairs(folds, n + m)
-    generators = rng.spawn(len(pairs) + folds)
-
-    def fit(job: int) -> dict[tuple[int, int], tuple[_F, _F]]:
-        return _validated(sides, groups, pairs[job], (x_parts, y_parts), generators[job])
-
+    parts = x_parts, y_parts
     with _one_thread_each():
-        seen = parallel_map(fit, range(len(pairs)), workers())
+        seen, entrants = _race(sides, groups, parts, rng)
+        generators = rng.spawn(folds)
 
         def finish(i: int) -> Fold:
-            partners = [(job, pair[1 - pair.index(i)]) for job, pair in enumerate(pairs) if i in pair]
-            choice, weights = _chosen(sides, groups, [(seen[job], j) for job, j in partners], (x_parts, y_parts))
-            return _evaluated(sides, choice, weights, (x_parts, y_parts), i, generators[len(pairs) + i])
+            choice, seen_weights = _chosen(sides, entrants[i], seen, i, parts)
+            return _evaluated(sides, choice, seen_weights, parts, i, generators[i])
 
         return parallel_map(finish, range(folds), workers())
+
+
+def _race(
+    sides: Sides, groups: Sequence[Sequence[LogRatioModel]], parts: tuple[list[_I], list[_I]], rng: np.random.Generator
+) -> tuple[_Seen, list[Sequence[Sequence[LogRatioModel]]]]:
+    """Log ratios seen on held-out folds, and for each fold the settings among which they choose."""
+    folds = len(parts[0])
+    pairs, others = _pairs(folds, len(sides.x) + len(sides.y))
+    everyone = [model for group in groups for model in group]
+
+    def fit(job: tuple[tuple[int, int], Sequence[LogRatioModel], np.random.Generator]) -> _Seen:
+        pair, models, own = job
+        return _validated(sides, models, pair, parts, own)
+
+    seen: _Seen = {}
+    for found in parallel_map(fit, [(pair, everyone, own) for pair, own in _each(pairs, rng)], workers()):
+        seen |= found
+    if not others:
+        return seen, [groups] * folds
+    won = [_chosen(sides, groups, seen, i, parts)[0].models for i in range(folds)]
+    again = [[model for model in everyone if _among(model, won[i]) or _among(model, won[j])] for i, j in others]
+    jobs = [(pair, models, own) for (pair, own), models in zip(_each(others, rng), again, strict=True)]
+    for found in parallel_map(fit, jobs, workers()):
+        seen |= found
+    return seen, [[[model] for model in models] or groups for models in won]
+
+
+def _each(pairs: list[tuple[int, int]], rng: np.random.Generator) -> list[tuple[tuple[int, int], np.random.Generator]]:
+    """Each pair with a generator of its own."""
+    return list(zip(pairs, rng.spawn(len(pairs)), strict=True))
 
 
 def _one_thread_each() -> AbstractContextManager[Any]:
@@ -127,11 +157,13 @@ def _split(n: int, folds: int, rng: np.random.Generator) -> list[_I]:
     return [np.sort(part) for part in np.array_split(rng.permutation(n), folds)]
 
 
-def _pairs(folds: int, points: int) -> list[tuple[int, int]]:
+def _pairs(folds: int, points: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """The pairs of folds on which all settings race, and those on which only winners are seen."""
     everyone = list(itertools.combinations(range(folds), 2))
     if points < _MANY or folds < 4:
-        return everyone
-    return [(i, (i + 1) % folds) for i in range(folds)]
+        return everyone, []
+    ring = [(i, (i + 1) % folds) for i in range(folds)]
+    return ring, [(i, j) for i, j in everyone if (i, j) not in ring and (j, i) not in ring]
 
 
 def _rest(parts: list[_I], left_out: Sequence[int]) -> _I:
@@ -148,43 +180,45 @@ def _first(rows: _I) -> _I:
     return rows[:: -(-len(rows) // _LEARNED)] if len(rows) > _LEARNED else rows
 
 
+def _among(model: LogRatioModel, models: Sequence[LogRatioModel]) -> bool:
+    """By identity: models of users need not be comparable."""
+    return any(model is other for other in models)
+
+
 def _validated(
     sides: Sides,
-    groups: Sequence[Sequence[LogRatioModel]],
+    models: Sequence[LogRatioModel],
     pair: tuple[int, int],
     parts: tuple[list[_I], list[_I]],
     rng: np.random.Generator,
-) -> dict[tuple[int, int], tuple[_F, _F]]:
-    """(setting, fold) -> log ratios on that fold of the pair, from a fit to the folds outside the pair."""
+) -> _Seen:
+    """Log ratios of models on either fold of the pair, from a fit to the folds outside the pair."""
     train = sides.part(*(_some(_rest(part, pair), rng) for part in parts))
-    out = {}
-    settings = [model for group in groups for model in group]
+    out: _Seen = {}
     held = {fold: (sides.x[_first(parts[0][fold])], sides.y[_first(parts[1][fold])]) for fold in pair}
-    for number, (model, own) in enumerate(zip(settings, rng.spawn(len(settings)), strict=True)):
+    for model, own in zip(models, rng.spawn(len(models)), strict=True):
         log_ratio = model.fit(train.x, train.y, train.x_weights, train.y_weights, own)
-        for fold in pair:
-            out[number, fold] = log_ratio(held[fold][0]), log_ratio(held[fold][1])
+        for judge, fold in (pair, pair[::-1]):
+            out[id(model), fold, judge] = log_ratio(held[judge][0]), log_ratio(held[judge][1])
     return out
 
 
 def _chosen(
-    sides: Sides,
-    groups: Sequence[Sequence[LogRatioModel]],
-    seen: Sequence[tuple[dict[tuple[int, int], tuple[_F, _F]], int]],
-    parts: tuple[list[_I], list[_I]],
+    sides: Sides, groups: Sequence[Sequence[LogRatioModel]], seen: _Seen, fold: int, parts: tuple[list[_I], list[_I]]
 ) -> tuple[Choice, tuple[_F, _F]]:
-    """What the partners j of a fold recommend, and the weights of their points."""
-    x_weights = np.concatenate([sides.x_weights[_first(parts[0][j])] for _, j in seen])
-    y_weights = np.concatenate([sides.y_weights[_first(parts[1][j])] for _, j in seen])
-    numbers = itertools.count()
-    entries: list[list[Entry]] = []
-    for group in groups:
-        entries.append([])
-        for model in group:
-            number = next(numbers)
-            x = np.concatenate([found[number, j][0] for found, j in seen])
-            y = np.concatenate([found[number, j][1] for found, j in seen])
-            entries[-1].append(Entry(model, x, y))
+    """What the folds that have seen all these models recommend for a fold, and the weights of their points."""
+    judges = [
+        j for j in range(len(parts[0])) if all((id(model), fold, j) in seen for group in groups for model in group)
+    ]
+    entries = [
+        [
+            Entry(model, *(np.concatenate([seen[id(model), fold, j][side] for j in judges]) for side in range(2)))
+            for model in group
+        ]
+        for group in groups
+    ]
+    x_weights = np.concatenate([sides.x_weights[_first(parts[0][j])] for j in judges])
+    y_weights = np.concatenate([sides.y_weights[_first(parts[1][j])] for j in judges])
     return choose(entries, x_weights, y_weights), (x_weights, y_weights)
 
 

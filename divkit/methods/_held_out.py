@@ -18,6 +18,7 @@ __all__ = ["Bounded", "HeldOut", "Window", "bound_of", "fold_shares", "lower_bou
 
 _F = NDArray[np.float64]
 _LOOSEST: Final = 0.5  # smallest limit put on a log ratio
+_BEYOND: Final = 1.0  # how far beyond the log of the other sample's size a log ratio is believed
 _STEPS: Final = 8  # limits tried on either side
 _MOST: Final = 4000  # validation points of each law that decide where a critic is cut
 
@@ -132,12 +133,13 @@ def unclipped(div: FDivergence, held: HeldOut, level: float) -> Bounded:
 def plugged_in(div: FDivergence, held: HeldOut) -> float:
     """f(1) + E_P[g c] + E_Q[g c] at the given log ratios, with c = q/(p + q) and the centred generator g.
 
-    Log ratios beyond log(n m) are taken for that: where neither sample has a point of the other near, a model makes up
-    what it says.
+    Log ratios beyond 1 + log m are taken for that, and those below -1 - log n likewise: where a sample has less than a
+    third of a point, a model makes up what it says, and Pearson chi2 would be the largest of its inventions.
     """
-    total, end = div.f_one, math.log(math.prod(held.sizes)) + _LOOSEST
+    n, m = held.sizes
+    total, low, high = div.f_one, -_BEYOND - math.log(n), _BEYOND + math.log(m)
     for l, shares in ((held.x, held.x_shares), (held.y, held.y_shares)):
-        total += float(shares @ _both_sides(div, np.clip(l, -end, end)))
+        total += float(shares @ _both_sides(div, np.clip(l, low, high)))
     return total
 
 

@@ -48,6 +48,15 @@ def test_exchanging_samples_and_sign_gives_the_reverse_divergence(seed, name):
         assert value(div, held) == pytest.approx(value(reverse, exchanged(held)), rel=1e-10, abs=1e-9)
 
 
+@given(st.floats(8.0, 700.0), st.integers(5, 60))
+def test_no_log_ratio_stands_for_less_than_a_third_of_a_point_of_the_other_sample(invented, n):
+    l = np.concatenate([np.zeros(n - 1), [invented]])
+    held = HeldOut.of(l, np.zeros(n), np.ones(n), np.ones(n))
+    u = np.e * n
+    assert plugged_in(F_DIVERGENCES["pearson_chi2"], held) == pytest.approx((u - 1) ** 2 / (1 + u) / n)
+    assert plugged_in(F_DIVERGENCES["neyman_chi2"], exchanged(held)) == pytest.approx((u - 1) ** 2 / (1 + u) / n)
+
+
 @given(SEEDS)
 def test_log_ratios_of_zero_are_equal_laws(seed):
     held = held_out(seed, spread=0.0)

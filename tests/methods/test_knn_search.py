@@ -91,6 +91,25 @@ def test_both_searches_find_the_same_balls(monkeypatch):
 # ---- coordinates ----
 
 
+@given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.integers(1, 6), st.sampled_from([0.0, 0.6, 3.0, 50.0]))
+def test_balls_are_those_of_all_distances(seed, d, k, shift):
+    rng = np.random.default_rng(seed)
+    n, m = rng.integers(k + 1, 150, 2)
+    x, y = rng.normal(size=(n, d)), rng.normal(size=(m, d))
+    if seed % 2:
+        x, y = np.rint(2 * x), np.rint(2 * y)  # ties and copies
+    x[: n // 2, 0] += shift
+    own = np.linalg.norm(x[:, None] - x, axis=2)
+    other = np.linalg.norm(x[:, None] - y, axis=2)
+    own_radius, other_radius = np.sort(own, axis=1)[:, k], np.sort(other, axis=1)[:, k - 1]
+    radius = np.maximum(own_radius, other_radius)[:, None] * (1 + 1e-9)
+    truth = [own_radius, other_radius, (own <= radius).sum(axis=1) - 1, (other <= radius).sum(axis=1)]
+    found = balls(x, y, k)
+    listed = [found.own_radius, found.other_radius, found.own, found.other]
+    np.testing.assert_allclose(*(sorted(map(tuple, np.stack(side, axis=1))) for side in (listed, truth)), rtol=1e-12)
+    assert found.separate == bool((other.min(axis=1) > own_radius).all())
+
+
 def test_whitening_gives_unit_covariances():
     x, y = normal_pair(3, 3000, 3000, 3, shift=0.0)
     mixing = np.array([[1, 0.9, 0], [0, 0.2, 0.5], [0, 0, 0.1]])
