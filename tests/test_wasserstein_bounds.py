@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.stats as st
 
-from divkit import Bounds, InvalidInput, UnreliableEstimateWarning, wasserstein1, wasserstein1_bounds
+from divkit import Bounds, InvalidInput, KRCritic, UnreliableEstimateWarning, wasserstein1, wasserstein1_bounds
 
 
 def shifted(d, shift, n=200, m=150, seed=0):
@@ -106,7 +106,7 @@ def test_few_points_of_many_may_be_used_for_transport():
 @pytest.mark.parametrize(
     ("x", "y", "settings", "message"),
     [
-        (np.zeros(7), np.zeros(20), {}, "x must have at least 8 points for 4 folds, it has 7"),
+        (np.zeros(7), np.zeros(20), {}, "x must have at least 8 points for folds = 4, it has 7"),
         (np.zeros(20), np.zeros(7), {}, "y must have at least 8 points"),
         (np.zeros((20, 2)), np.zeros((20, 3)), {}, "same number of columns"),
         (np.full(20, np.nan), np.zeros(20), {}, "x must be finite"),
@@ -178,3 +178,36 @@ def test_limits_hold_in_two_hundred_draws(problem, n, m):
     raw, empirical = np.array(values).T
     assert raw.mean() <= truth + 3 * raw.std() / math.sqrt(draws)
     assert empirical.mean() >= truth - 3 * empirical.std() / math.sqrt(draws)
+
+
+def test_a_critic_is_taken_where_it_sees_more():
+    pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 3000, 6))
+    x[:, 0] += 2 * np.sign(x[:, 1] * x[:, 2])  # equal marginals in all directions of two coordinates
+    y[:, 0] += 2 * rng.choice([-1, 1], 3000)
+    critic = KRCritic(width=32, activation="abs", depth=3, steps=400)
+    plain = wasserstein1_bounds(x, y, points=500, folds=1, rng=0).lower
+    found = wasserstein1_bounds(x, y, points=500, folds=1, critic=critic, rng=0).lower
+    assert found.info["sources"] == {"kr": 1}
+    assert found.interval[0] > plain.interval[0]
+    assert found.info["critics"][0]["lipschitz"] == pytest.approx(1.0, abs=1e-4)
+
+
+def test_a_critic_is_left_where_a_simple_function_does_better():
+    pytest.importorskip("torch")
+    x, y = shifted(2, 1.0)
+    critic = KRCritic(width=8, depth=2, activation="abs", steps=1)
+    found = wasserstein1_bounds(x, y, folds=3, critic=critic, rng=0).lower
+    assert "kr" not in found.info["sources"]
+    assert len(found.info["critics"]) == 3
+    with pytest.raises(InvalidInput, match=r"critic must be a divkit\.KRCritic or None, got str"):
+        wasserstein1_bounds(x, y, critic="groupsort")
+
+
+def test_a_fifth_judges_once():
+    x, y = shifted(2, 1.0, 2000, 1500)
+    bounds = wasserstein1_bounds(x, y, folds=1, rng=0)
+    assert sum(bounds.lower.info["sources"].values()) == 1
+    assert bounds.lower.interval[0] < 1.0 < bounds.upper.interval[1]
+    assert bounds.lower.interval[0] > 0.7

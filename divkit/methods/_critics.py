@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Network",
     "Splits",
+    "as_function",
     "check_settings",
     "consecutive",
     "fitted",
@@ -56,20 +57,21 @@ class Splits:
     held: list[tuple[_I, _I]]
 
 
-def check_settings(method: Any) -> None:
-    """Check what all methods that train networks are given.
+def check_settings(method: Any, counts: Sequence[str] = ("width", "depth", "steps", "batch")) -> None:
+    """Check what all methods that train networks are given, of counts these.
 
     Raises
     ------
     InvalidInput
         For numbers that are no counts, and a learning rate that is not positive and finite.
     """
-    for name in ("width", "depth", "steps", "batch"):
+    for name in counts:
         object.__setattr__(method, name, check_integer(name, getattr(method, name), 1))
     if method.folds is not None:
         object.__setattr__(method, "folds", check_integer("folds", method.folds, 1))
-    if not (method.learning_rate > 0 and math.isfinite(method.learning_rate)):
-        raise InvalidInput(f"learning_rate must be positive and finite, got {method.learning_rate!r}")
+    rate = method.learning_rate
+    if rate is not None and not (rate > 0 and math.isfinite(rate)):
+        raise InvalidInput(f"learning_rate must be positive and finite, got {rate!r}")
 
 
 def splits_of(n: int, m: int, folds: int | None, rng: np.random.Generator) -> Splits:
@@ -196,7 +198,7 @@ def held_out_values(
     """
     found: tuple[list[_F], list[_F]] = ([], [])
     for k, rows in enumerate(splits.held):
-        critic = _function(critics.one(k))
+        critic = as_function(critics.one(k))
         seen = [critic(sample[own[k]]).mean() for sample, own in zip(samples, splits.validation, strict=True)]
         middle = sum(seen) / 2 if centred else 0.0
         for values, sample, own in zip(found, samples, rows, strict=True):
@@ -204,7 +206,7 @@ def held_out_values(
     return found
 
 
-def _function(critic: CriticStack) -> Callable[[_F], _F]:
+def as_function(critic: CriticStack) -> Callable[[_F], _F]:
     """A single critic in float64 as a function of points (b, d)."""
     import torch
 

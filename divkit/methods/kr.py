@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -10,13 +11,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from divkit._errors import InvalidInput
+from divkit._checks import check_integer
+from divkit._errors import InvalidInput, require
 from divkit.divergences import Divergence, Wasserstein
 from divkit.measures import Measure, Samples
 from divkit.methods import Method
 from divkit.methods._critics import (
     Network,
     Splits,
+    as_function,
     check_settings,
     consecutive,
     fitted,
@@ -25,7 +28,7 @@ from divkit.methods._critics import (
     weights_refusal,
 )
 from divkit.methods._held_out import Bounded, bound_of, fold_shares
-from divkit.methods._samples import centred, in_units, pair_refusal
+from divkit.methods._samples import centred, in_blocks, in_units, pair_refusal
 from divkit.result import Bound, Estimand, Estimate
 
 if TYPE_CHECKING:
@@ -37,6 +40,9 @@ _F = NDArray[np.float64]
 _PROVEN: Final = ("groupsort", "aol", "sll", "spectral", "clip")
 _PENALISED: Final = ("gp", "lp")
 _LOOK: Final = 200  # steps between looks at the validation points
+_RACERS: Final = ("abs", "half")
+_RACE: Final = 10  # one of so many steps is run before by each
+_RATES: Final = {"muon": 0.1, "adam": 2e-3}
 
 
 @dataclass(frozen=True)
@@ -53,13 +59,19 @@ class KRCritic(Method):
         penalty on slopes unlike 1, or above 1 (Gulrajani et al. 2017; Petzka, Fischer and Lukovnikov 2018), which
         proves nothing: ``bound="heuristic"``.
     activation : str
-        "maxmin", "sort" or "half" (half of the channels each) between layers of norm-preserving networks; "relu" is
-        taken with penalties, spectral normalisation and clipping.
-    width, depth : int
-        Units of a hidden layer, and hidden layers.
+        "abs" (absolute values of half of the channels: MaxMin in rotated coordinates), "maxmin", "sort" or "half" (half
+        of the channels sorted, half in pairs) between layers of norm-preserving networks; "relu" is taken with
+        penalties, spectral normalisation and clipping. "auto" has "abs" and "half" race over a tenth of the steps, and
+        the validation points decide, if the constraint is "groupsort"; else it is "abs".
+    width : int
+        Units of a hidden layer.
+    depth : int or None
+        Hidden layers. None takes 4, and 7 with "abs" under "groupsort".
     steps, batch : int
-        Steps of Adam, and points of each law a step.
-    learning_rate : float
+        Steps of the optimizer, and points of each law a step.
+    learning_rate : float or None
+        None takes 0.1 for "groupsort", whose matrices move by orthogonalised momentum, and 0.002 for the others, which
+        Adam moves.
     penalty : float
         Factor of the penalty of "gp" and "lp".
     folds : int or None
@@ -81,19 +93,19 @@ class KRCritic(Method):
     >>> import divkit
     >>> rng = np.random.default_rng(0)
     >>> x, y = rng.normal(1.0, 1.0, (500, 2)), rng.normal(0.0, 1.0, (500, 2))  # W_1 = sqrt 2
-    >>> critic = divkit.KRCritic(width=16, depth=2, steps=200, learning_rate=0.01)
+    >>> critic = divkit.KRCritic(width=16, depth=2, steps=200)
     >>> d = divkit.wasserstein1(x, y, method=critic, rng=0)
     >>> d.bound, d.estimand, bool(1.1 < d < 1.6)
     ('lower', 'population', True)
     """
 
     constraint: str = "groupsort"
-    activation: str = "maxmin"
+    activation: str = "auto"
     width: int = 64
-    depth: int = 4
+    depth: int | None = None
     steps: int = 3000
     batch: int = 256
-    learning_rate: float = 2e-3
+    learning_rate: float | None = None
     penalty: float = 10.0
     folds: int | None = None
     device: str = "cpu"
@@ -111,7 +123,9 @@ class KRCritic(Method):
         if self.constraint not in (*_PROVEN, *_PENALISED):
             known = ", ".join((*_PROVEN, *_PENALISED))
             raise InvalidInput(f"constraint must be one of {known}; got {self.constraint!r}")
-        check_settings(self)
+        check_settings(self, ("width", "steps", "batch"))
+        if self.depth is not None:
+            object.__setattr__(self, "depth", check_integer("depth", self.depth, 1))
         if not (self.penalty >= 0 and math.isfinite(self.penalty)):
             raise InvalidInput(f"penalty must be finite and at least 0, got {self.penalty!r}")
 
@@ -140,7 +154,7 @@ class KRCritic(Method):
         assert isinstance(Q, Samples)
         samples, exponent = centred(P.points, Q.points)
         splits = splits_of(len(samples[0]), len(samples[1]), self.folds, rng)
-        fit = self._fitted(samples, splits, rng)
+        fit, facts = self._fitted(samples, splits, rng)
         from divkit.neural.lipschitz import proven_lipschitz_of_each
 
         values = held_out_values(fit.critics, samples, splits, centred=True)
@@ -159,7 +173,10 @@ class KRCritic(Method):
             "raw": units(found.value),
             "validation": tuple(units(best) for best in fit.best),
             "steps": fit.steps,
+            **facts,
         }
+        if "race" in info:
+            info["race"] = {name: units(reached) for name, reached in info["race"].items()}
         if not proven:
             info["certified"] = units(max(certified.limit, 0.0))
         return Estimate(
@@ -174,25 +191,78 @@ class KRCritic(Method):
             info=info,
         )
 
-    def _fitted(self, samples: tuple[_F, _F], splits: Splits, rng: np.random.Generator) -> Fit:
-        """The critics of all folds."""
+    def witness(
+        self, train: tuple[_F, _F], validation: tuple[_F, _F], rng: np.random.Generator
+    ) -> tuple[Callable[[_F], _F], dict[str, Any]]:
+        """A function of slope 1 at most, fitted to points (n, d) and (m, d), in its best state on validation points.
+
+        Returns
+        -------
+        callable
+            Points (k, d) to values (k,).
+        dict
+            What the network is made of, as in the ``info`` of an estimate.
+
+        Raises
+        ------
+        MissingDependency
+            Without torch.
+        """
+        require("torch", "neural")
+        both = [np.concatenate(pair) for pair in zip(train, validation, strict=True)]
+        first, last = ([np.arange(len(points)) for points in side] for side in (train, validation))
+        splits = Splits(
+            (first[0][None], first[1][None]),
+            (last[0][None] + len(train[0]), last[1][None] + len(train[1])),
+            [(np.zeros(0, np.intp), np.zeros(0, np.intp))],
+        )
+        fit, facts = self._fitted((both[0], both[1]), splits, rng)
+        from divkit.neural.lipschitz import proven_lipschitz
+
+        constant, critic = proven_lipschitz(fit.critics), as_function(fit.critics)
+        divisor = constant if constant > 0 else math.inf
+        return lambda points: in_blocks(critic, points) / divisor, {"lipschitz": constant, **facts}
+
+    def _fitted(self, samples: tuple[_F, _F], splits: Splits, rng: np.random.Generator) -> tuple[Fit, dict[str, Any]]:
+        """The critics of all folds, and what was chosen for them."""
+        facts: dict[str, Any] = {}
+        chosen = self._activations()[0]
+        if len(self._activations()) > 1:
+            steps = max(1, self.steps // _RACE)
+            race = {name: self._trained(samples, splits, name, steps, rng).best for name in self._activations()}
+            facts["race"] = {name: sum(best) / len(best) for name, best in race.items()}
+            chosen = max(race, key=lambda name: sum(race[name]))
+        fit = self._trained(samples, splits, chosen, self.steps, rng)
+        return fit, {"activation": chosen, "depth": self._depth(chosen), **facts}
+
+    def _activations(self) -> tuple[str, ...]:
+        if self.constraint in ("gp", "lp", "clip", "spectral"):
+            return ("relu",)
+        if self.activation != "auto":
+            return (self.activation,)
+        return _RACERS if self.constraint == "groupsort" else ("abs",)
+
+    def _depth(self, activation: str) -> int:
+        if self.depth is not None:
+            return self.depth
+        return 7 if self.constraint == "groupsort" and activation == "abs" else 4
+
+    def _trained(
+        self, samples: tuple[_F, _F], splits: Splits, activation: str, steps: int, rng: np.random.Generator
+    ) -> Fit:
         from divkit.neural.fit import Training
         from divkit.neural.penalties import slope_penalty
 
-        plain = self.constraint in ("gp", "lp", "clip", "spectral")
         penalised = self.constraint in _PENALISED
+        optimizer = "muon" if self.constraint == "groupsort" else "adam"
+        rate = _RATES[optimizer] if self.learning_rate is None else self.learning_rate
+        constraint = "none" if penalised else self.constraint
         return fitted(
             samples,
             splits,
             Wasserstein(1).dual.variational,
-            Training(self.steps, self.batch, self.learning_rate, check_every=_LOOK),
-            Network(
-                self.width,
-                self.depth,
-                "none" if penalised else self.constraint,
-                "relu" if plain else self.activation,
-                self.device,
-            ),
+            Training(steps, self.batch, rate, optimizer=optimizer, check_every=_LOOK),
+            Network(self.width, self._depth(activation), constraint, activation, self.device),
             rng,
             penalty=slope_penalty(self.penalty, one_sided=self.constraint == "lp") if penalised else None,
             progress=self.progress,

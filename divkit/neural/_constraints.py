@@ -45,14 +45,14 @@ class Orthogonal:
     """All singular values are 1, restored after each step: no gradient is lost on its way (Anil, Lucas, Grosse 2019).
 
     Bjorck and Bowie (1971): W <- W (3 - W'W)/2 takes an error e of a singular value to about 3/2 e^2. A step moves them
-    by little, so that two iterations leave next to nothing of it, and nothing is differentiated through them.
+    by little, so that one iteration after it leaves little of that, and nothing is differentiated through it.
 
     Parameters
     ----------
     iterations : int
     """
 
-    iterations: int = 2
+    iterations: int = 1
 
     def matrix(self, weight: Tensor, memory: Tensor, learning: bool) -> Tensor:
         """The parameters, which are orthogonal."""

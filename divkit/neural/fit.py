@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from divkit._errors import InvalidInput, NotConverged
+from divkit.neural._ascent import OPTIMIZERS, Ascent
 from divkit.neural._parallel import averaged_gradients, is_first, share_of_batch
 from divkit.neural.nets import CriticStack
 
@@ -22,6 +23,7 @@ Objective = Callable[[Tensor, Tensor], Tensor]
 # Critics, points of P and of Q (s, b, d), random numbers: s penalties, to be subtracted.
 Penalty = Callable[[CriticStack, Tensor, Tensor, torch.Generator], Tensor]
 _BLOCK: Final = 8192  # points that are judged at a time
+_POLISH: Final = 3  # projections before a look: what is judged is what is proven
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,16 @@ class Training:
     Parameters
     ----------
     steps : int
-        Steps of Adam, with a learning rate that falls to 0 along a cosine.
+        Steps of the optimizer, with a learning rate that falls to 0 along a cosine.
     batch : int
         Points of each law a step, for each critic.
     learning_rate : float
+        Of "muon": by how much a matrix moves in the spectral norm.
     betas : (float, float)
         Of Adam.
+    optimizer : str
+        "adam" (Kingma and Ba 2015), or "muon": orthogonalised momentum (Jordan et al. 2024) for the matrices of
+        orthogonal layers, and Adam at a twentieth of the learning rate for all others.
     check_every : int
         Steps between looks at the validation points; the best state seen there is the result.
     patience : int or None
@@ -47,6 +53,7 @@ class Training:
     batch: int = 512
     learning_rate: float = 2e-3
     betas: tuple[float, float] = (0.9, 0.99)
+    optimizer: str = "adam"
     check_every: int = 200
     patience: int | None = None
 
@@ -56,6 +63,8 @@ class Training:
                 raise InvalidInput(f"{name} must be at least 1, got {getattr(self, name)}")
         if not (self.learning_rate > 0 and math.isfinite(self.learning_rate)):
             raise InvalidInput(f"learning_rate must be positive and finite, got {self.learning_rate!r}")
+        if self.optimizer not in OPTIMIZERS:
+            raise InvalidInput(f"optimizer must be one of {', '.join(OPTIMIZERS)}, got {self.optimizer!r}")
 
     def rate(self, step: int) -> float:
         """The learning rate of a step."""
@@ -152,6 +161,8 @@ def maximise(
         while state.step < training.steps and not state.stalled:
             _step(state, objective, train, penalty)
             if state.step % training.check_every == 0 or state.step == training.steps:
+                for _ in range(_POLISH):
+                    critics.project()
                 state.look(judged(critics, objective, *validation))
                 if checkpoint is not None and is_first():
                     state.save(Path(checkpoint))
@@ -160,7 +171,7 @@ def maximise(
 
 
 def _step(state: _State, objective: Objective, train: tuple[Tensor, Tensor], penalty: Penalty | None) -> None:
-    """One step of Adam on fresh batches."""
+    """One step on fresh batches."""
     critics, training = state.critics, state.training
     x, y = (share_of_batch(_batch(points, training.batch, state.generator)) for points in train)
     v_p, v_q = critics(torch.cat([x, y], dim=1)).split([x.shape[1], y.shape[1]], dim=1)
@@ -175,12 +186,10 @@ def _step(state: _State, objective: Objective, train: tuple[Tensor, Tensor], pen
             f"{training.learning_rate:g}, or a bounded divergence",
             info={"step": state.step},
         )
-    for group in state.adam.param_groups:
-        group["lr"] = training.rate(state.step)
-    state.adam.zero_grad()
+    state.ascent.zero_grad()
     torch.autograd.backward(-values.sum())
     averaged_gradients(critics)
-    state.adam.step()
+    state.ascent.step(training.rate(state.step))
     critics.project()
     state.step += 1
 
@@ -207,7 +216,7 @@ class _State:
 
     def __init__(self, critics: CriticStack, training: Training, generator: torch.Generator) -> None:
         self.critics, self.training, self.generator = critics, training, generator
-        self.adam = torch.optim.Adam(critics.parameters(), lr=training.learning_rate, betas=training.betas, fused=True)
+        self.ascent = Ascent(critics, training.optimizer, training.betas)
         self.step, self.waited = 0, 0
         self.validation: list[list[float]] = []
         self.best = [-math.inf] * critics.copies
@@ -243,7 +252,7 @@ class _State:
             "training": asdict(self.training),
             "critics": self.critics.state_dict(),
             "kept": self.kept,
-            "adam": self.adam.state_dict(),
+            "ascent": self.ascent.state_dict(),
             "generator": self.generator.get_state(),
             **{name: getattr(self, name) for name in ("step", "waited", "validation", "best")},
         }
@@ -260,7 +269,7 @@ class _State:
             )
         self.critics.load_state_dict(content["critics"])
         self.kept = dict(content["kept"])
-        self.adam.load_state_dict(content["adam"])
+        self.ascent.load_state_dict(content["ascent"])
         self.generator.set_state(content["generator"])
         for name in ("step", "waited", "validation", "best"):
             setattr(self, name, content[name])

@@ -7,12 +7,13 @@ import math
 from collections.abc import Mapping
 from itertools import pairwise
 from types import MappingProxyType
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import torch
 from torch import Tensor, nn
 
 from divkit._errors import InvalidInput
+from divkit.neural._activations import ACTIVATIONS, EVEN
 from divkit.neural._constraints import AlmostOrthogonal, Clipped, Constraint, Free, Orthogonal, Spectral
 
 __all__ = ["ACTIVATIONS", "CONSTRAINTS", "CriticStack", "Residual", "StackedLinear", "critic_stack", "mlp"]
@@ -25,29 +26,6 @@ CONSTRAINTS: Final[Mapping[str, Constraint]] = MappingProxyType(
         "spectral": Spectral(),
         "clip": Clipped(),
     }
-)
-
-
-def maxmin(z: Tensor) -> Tensor:
-    """Pairs of channels (..., 2 c) in order: the larger of channels i and i + c first."""
-    a, b = z.chunk(2, dim=-1)
-    return torch.cat([torch.maximum(a, b), torch.minimum(a, b)], dim=-1)
-
-
-def full_sort(z: Tensor) -> Tensor:
-    """All channels (..., c) in ascending order."""
-    return z.sort(dim=-1).values
-
-
-def half_sort(z: Tensor) -> Tensor:
-    """One half of the channels (..., 2 c) sorted, the other in ordered pairs."""
-    a, b = z.chunk(2, dim=-1)
-    return torch.cat([full_sort(a), maxmin(b)], dim=-1)
-
-
-# All are 1-Lipschitz. Those that permute keep the length of gradients.
-ACTIVATIONS: Final[Mapping[str, Any]] = MappingProxyType(
-    {"maxmin": maxmin, "sort": full_sort, "half": half_sort, "relu": torch.relu}
 )
 
 
@@ -227,9 +205,8 @@ def critic_stack(
             raise InvalidInput(f"{name} must be at least 1, got {value}")
     if activation not in ACTIVATIONS:
         raise InvalidInput(f"activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}")
-    pairs = {"maxmin": 2, "half": 4}.get(activation, 1)
-    if width % pairs:
-        raise InvalidInput(f"width must be divisible by {pairs} for {activation}, got {width}")
+    if width % EVEN[activation]:
+        raise InvalidInput(f"width must be divisible by {EVEN[activation]} for {activation}, got {width}")
     if constraint == "sll":
         first = StackedLinear(copies, d, width, Orthogonal(), generator)
         residuals = [Residual(copies, width, generator) for _ in range(depth)]

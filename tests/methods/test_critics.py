@@ -142,7 +142,9 @@ def test_weights_and_few_points_are_refused(method):
     [
         ({"constraint": "hope"}, "constraint must be one of groupsort, aol, sll, spectral, clip, gp, lp"),
         ({"steps": 0}, "steps"),
+        ({"steps": None}, "steps"),
         ({"width": 2.5}, "width"),
+        ({"depth": 0}, "depth"),
         ({"folds": 0}, "folds"),
         ({"penalty": -1.0}, "penalty"),
     ],
@@ -160,3 +162,15 @@ def test_limits_of_critics_hold_in_a_hundred_draws(d, shift):
         x, y = shifted(d, shift, 200, 200, seed)
         held += wasserstein1(x, y, method=KRCritic(**SMALL), rng=seed).interval[0] <= shift
     assert held >= 95  # of 100, as the limit is one for what small networks see
+
+
+def test_activations_race_on_validation_points_and_the_winner_is_named():
+    x, y = shifted(3, 1.0, 300, 300, 0)
+    method = KRCritic(width=8, steps=60, batch=64)
+    raced, chosen = (wasserstein1(factor * x, factor * y, method=method, rng=0).info for factor in (1.0, 1024.0))
+    assert set(raced["race"]) == {"abs", "half"}
+    assert raced["activation"] == max(raced["race"], key=raced["race"].get)
+    assert raced["depth"] == {"abs": 7, "half": 4}[raced["activation"]]
+    assert chosen["race"] == {name: 1024 * value for name, value in raced["race"].items()}
+    told = wasserstein1(x, y, method=KRCritic(activation="maxmin", **SMALL), rng=0).info
+    assert (told["activation"], told["depth"], "race" in told) == ("maxmin", 2, False)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 torch = pytest.importorskip("torch")
 
 from divkit import InvalidInput  # noqa: E402
+from divkit.neural._ascent import orthogonalised  # noqa: E402
 from divkit.neural.nets import ACTIVATIONS, CONSTRAINTS, CriticStack, critic_stack, mlp  # noqa: E402
 
 CERTIFIED = ["groupsort", "aol", "sll"]
@@ -83,9 +86,35 @@ def test_slopes_are_not_written_out_for_other_activations():
 def test_orthogonal_matrices_come_back_after_a_step(shape):
     full = torch.linalg.svd(normals(2, *shape), full_matrices=False)
     weight = full.U @ full.Vh + 0.02 * normals(2, *shape, seed=3)
-    CONSTRAINTS["groupsort"].project(weight)
-    # Bjorck's iteration takes an error e of a singular value to 3/2 e^2: two from 0.1 leave 3.4e-4.
-    assert torch.allclose(torch.linalg.svdvals(weight), torch.ones((), dtype=torch.float64), atol=1e-3)
+    one = torch.ones((), dtype=torch.float64)
+    for _ in range(3):
+        error = (torch.linalg.svdvals(weight) - one).abs().amax()
+        CONSTRAINTS["groupsort"].project(weight)
+        assert (torch.linalg.svdvals(weight) - one).abs().amax() <= 2 * error**2 + 1e-14
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (3, 8), (8, 3), (1, 8), (128, 16)])
+def test_orthogonalised_matrices_turn_as_the_polar_factor_does(shape):
+    given = normals(2, *shape) * torch.tensor([1e-6, 1e6], dtype=torch.float64)[:, None, None]
+    found, full = orthogonalised(given), torch.linalg.svd(given, full_matrices=False)
+    along = full.U.mT @ found @ full.Vh.mT  # (2, k, k): diagonal, near 1
+    diagonal = torch.diagonal(along, dim1=1, dim2=2)
+    assert torch.allclose(along, torch.diag_embed(diagonal), atol=1e-9)
+    assert diagonal.min() >= 0.6
+    assert diagonal.max() <= 1.3
+    assert torch.equal(orthogonalised(torch.zeros(1, *shape)), torch.zeros(1, *shape))
+
+
+def test_absolute_values_of_half_of_the_channels_are_maxmin_in_rotated_coordinates():
+    z = normals(50, 8)
+    eye = torch.eye(4, dtype=torch.float64)
+    turn = torch.cat([torch.cat([eye, eye], 1), torch.cat([eye, -eye], 1)]) * math.sqrt(0.5)
+    assert torch.allclose(ACTIVATIONS["abs"](z @ turn) @ turn, ACTIVATIONS["maxmin"](z), atol=1e-14)
+
+
+def test_maxmin_hands_gradients_to_where_values_came_from():
+    z = normals(50, 8).requires_grad_()
+    assert torch.autograd.gradcheck(ACTIVATIONS["maxmin"], z)
 
 
 def test_equal_generators_give_equal_critics():
