@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from _critic_tables import TABLES as CRITIC_TABLES
 from _fdiv_coverage_tables import TABLES as COVERAGE_TABLES
 from _fdiv_tables import TABLES as FDIV_TABLES
 from _markdown import footer, load, markdown, ms, times
@@ -156,6 +157,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "exact_transport_curves": exact_transport_curves,
     **FDIV_TABLES,
     **COVERAGE_TABLES,
+    **CRITIC_TABLES,
 }
 
 

@@ -172,13 +172,14 @@ def methods(as_json: Json = False) -> None:
 def shifted_uniform(
     save: Annotated[Path, typer.Option(help="Folder for shifted_uniform.png and .csv.")] = Path(),
     n: Annotated[int, typer.Option(help="Draws from each segment for the sampled rows.", min=1)] = 500,
+    bounds: Annotated[bool, typer.Option("--bounds", help="Also what critics prove; needs torch.")] = False,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
     """Two parallel segments theta apart: KL infinite, JSD log 2, W1 = |theta|."""
     from divkit.examples import shifted_uniform as study
 
-    rows = study.run(n=n, rng=seed)
+    rows = study.run(n=n, rng=seed, bounds=bounds)
     fine = [study.exact(k / 50) for k in range(-50, 51)]
     figure = study.figure([*fine, *rows])
     save.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import math
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,12 +18,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from divkit._checks import check_integer, check_rng
-from divkit._errors import InvalidInput, require
+from divkit._errors import InvalidInput, UnreliableEstimateWarning, require
 from divkit.api import estimate, wasserstein1
 from divkit.catalog import DIVERGENCES
 from divkit.datasets import shifted_uniform
 from divkit.divergences import Wasserstein
 from divkit.measures import Discrete, Samples
+from divkit.methods.crossfit import estimate_all
+from divkit.methods.kr import KRCritic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["COLUMNS", "Row", "as_table", "exact", "figure", "lecture", "run", "write_csv"]
 
-Source = Literal["exact", "samples", "lecture"]
+Source = Literal["exact", "samples", "bounds", "lecture"]
 COLUMNS = {
     "kl": "KL",
     "reverse_kl": "reverse KL",
@@ -59,7 +62,13 @@ class Row:
     wasserstein1: float
 
 
-def run(thetas: Iterable[float] = _THETAS, *, n: int = 500, rng: int | np.random.Generator | None = 0) -> list[Row]:
+def run(
+    thetas: Iterable[float] = _THETAS,
+    *,
+    n: int = 500,
+    rng: int | np.random.Generator | None = 0,
+    bounds: bool = False,
+) -> list[Row]:
     """The table: three rows a theta, from the exact description, from samples, and as the lectures state it.
 
     Parameters
@@ -72,6 +81,10 @@ def run(thetas: Iterable[float] = _THETAS, *, n: int = 500, rng: int | np.random
         at theta = 0 they are a little above 0, as plug-in values are.
     rng : int, numpy.random.Generator or None
         Source of the draws.
+    bounds : bool
+        A fourth row, after that from samples: what critics that have not seen the judging points prove of each
+        divergence from draws as many (`divkit.fdiv_lower_bound`, and `divkit.KRCritic` for W1, for seconds a theta).
+        No sample shows an infinite divergence.
 
     Returns
     -------
@@ -80,12 +93,16 @@ def run(thetas: Iterable[float] = _THETAS, *, n: int = 500, rng: int | np.random
     Raises
     ------
     InvalidInput
-        If a theta is no finite number or n < 1.
+        If a theta is no finite number or n < 1, and with bounds for n < 16.
+    MissingDependency
+        With bounds without torch.
     """
     n, generator = check_integer("n", n, 1), check_rng(rng)
     rows: list[Row] = []
     for theta in thetas:
-        rows += [exact(theta), _sampled(theta, n, generator), lecture(theta)]
+        rows += [exact(theta), _sampled(theta, n, generator)]
+        rows += [_bounded(theta, n, generator)] if bounds else []
+        rows.append(lecture(theta))
     return rows
 
 
@@ -100,6 +117,16 @@ def _sampled(theta: float, n: int, rng: np.random.Generator) -> Row:
     p, q = _cells(x), _cells(y)
     values = {name: float(estimate(p, q, name)) for name in COLUMNS if not _is_transport(name)}
     return Row(theta, "samples", **values, wasserstein1=float(wasserstein1(x.points, y.points, method="emd")))
+
+
+def _bounded(theta: float, n: int, rng: np.random.Generator) -> Row:
+    x, y = (sample.points for sample in shifted_uniform(theta).samples(n, rng))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnreliableEstimateWarning)  # that the supports are disjoint is the point
+        values = estimate_all(x, y, rng=rng)
+    found = {name: float(values[name]) for name in COLUMNS if not _is_transport(name)}
+    critic = KRCritic(activation="abs", width=16, depth=2, steps=500, batch=128)
+    return Row(theta, "bounds", **found, wasserstein1=float(wasserstein1(x, y, method=critic, rng=rng)))
 
 
 def _is_transport(name: str) -> bool:
@@ -171,10 +198,14 @@ def _style(axes: Axes, title: str, ylabel: str) -> None:
 
 def _draw_transport(axes: Axes, rows: Sequence[Row]) -> None:
     exact = sorted((row.theta, row.wasserstein1) for row in rows if row.source == "exact")
-    sampled = [(row.theta, row.wasserstein1) for row in rows if row.source == "samples"]
+    sampled, bounded = (
+        [(row.theta, row.wasserstein1) for row in rows if row.source == source] for source in ("samples", "bounds")
+    )
     axes.plot(*zip(*exact, strict=True), color="#0b5fa5", linewidth=2.5, label="exact: $|\\theta|$")
     if sampled:
         axes.plot(*zip(*sampled, strict=True), "o", color="#d1495b", markersize=7, label="from samples")
+    if bounded:
+        axes.plot(*zip(*bounded, strict=True), "_", color="#333333", markersize=12, label="proven by a critic")
     _style(axes, "W1 tells near from far", "W1 (units of $x$)")
     axes.set_ylim(bottom=-0.03)
     axes.legend(fontsize=13, frameon=False, loc="upper center")
