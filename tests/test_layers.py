@@ -29,7 +29,7 @@ FLOORS: list[set[str]] = [
     {"neural/"},
     {"methods/"},
     {"transport/"},  # line hands two laws to quadrature
-    {"_transport_torch", "_line_torch", "_loss_checks"},
+    {"_transport_torch", "_line_torch", "_penalty_torch", "_loss_checks"},
     {"_w1_from_below"},
     {"lower_bounds", "wasserstein_bounds"},
     {"api"},

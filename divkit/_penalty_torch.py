@@ -1,0 +1,36 @@
+"""The gradient penalty of any critic, by a derivative of its derivative."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from divkit._errors import InvalidInput
+
+__all__ = ["penalty_between"]
+
+
+def penalty_between(
+    critic: Callable[[Tensor], Tensor],
+    x: Tensor,
+    y: Tensor,
+    factor: float,
+    one_sided: bool,
+    generator: torch.Generator | None,
+) -> Tensor:
+    """As `divkit.losses.gradient_penalty`, of points that fit together."""
+    dtype = torch.promote_types(x.dtype, y.dtype)
+    places = torch.rand(x.shape[:1] + (1,) * (x.ndim - 1), generator=generator, device=x.device, dtype=dtype)
+    between = torch.lerp(x.to(dtype), y.to(dtype), places).requires_grad_()
+    with torch.enable_grad():
+        values = critic(between)
+        if values.numel() != len(between):
+            raise InvalidInput(f"critic must give one number a point, got shape {tuple(values.shape)}")
+        (slopes,) = torch.autograd.grad(values.sum(), between, create_graph=True)
+    excess = torch.linalg.vector_norm(slopes.flatten(1), dim=1) - 1
+    if one_sided:
+        excess = excess.clamp_min(0.0)
+    penalty: Tensor = factor * (excess * excess).mean()
+    return penalty
