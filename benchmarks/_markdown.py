@@ -21,7 +21,8 @@ def markdown(heads: list[str], rows: list[list[str]]) -> str:
 
 def footer(result: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items() if name != "divkit")
-    return f"\n<sub>{result['processor']}, Python {result['python']}, {versions}; {result['date']}.</sub>\n"
+    device = f" and {result['device']}" if result.get("device", "CPU") != "CPU" else ""
+    return f"\n<sub>{result['processor']}{device}, Python {result['python']}, {versions}; {result['date']}.</sub>\n"
 
 
 def ms(value: float | None) -> str:

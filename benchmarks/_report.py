@@ -36,12 +36,12 @@ def options(question: str) -> argparse.Namespace:
     return parser.parse_args()
 
 
-def environment() -> dict[str, Any]:
-    """Versions, processor, cores and date."""
+def environment(*packages: str) -> dict[str, Any]:
+    """Versions, also of these packages, processor, cores and date."""
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "python": platform.python_version(),
-        "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
+        "versions": {name: importlib.metadata.version(name) for name in (*_PACKAGES, *packages)},
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
     }

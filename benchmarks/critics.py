@@ -25,7 +25,7 @@ def main() -> None:
         rows = PARTS[part](args)
         show(QUESTION, rows)
         if args.json or not args.quick:
-            facts = {"question": QUESTION, **environment(), "seed": SEED, "device": args.device, "steps": args.steps}
+            facts = {"question": QUESTION, **environment("torch"), "seed": SEED, "device": device_name(args.device)}
             write_json(args.json or RESULTS / f"critics_{part}.json", {**facts, "rows": rows})
 
 
@@ -39,8 +39,17 @@ def options() -> argparse.Namespace:
     parser.add_argument("--kept", type=Path, default=None, help="file of finished tasks, to go on with and add to")
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
+    if args.kept and args.part not in ("laws", "penalties"):
+        parser.error("--kept is for --part laws or --part penalties, with a file for each")
     args.steps = args.steps or (20 if args.quick else 8000)
     return args
+
+
+def device_name(device: str) -> str:
+    """What computed, in words."""
+    import torch
+
+    return torch.cuda.get_device_name(device) if device.startswith("cuda") else "CPU"
 
 
 def laws(args: argparse.Namespace) -> list[Row]:
@@ -57,6 +66,8 @@ def over_tasks(args: argparse.Namespace, measured: Callable[[str, Funnels, argpa
     rows: list[Row] = []
     if args.kept and args.kept.exists():
         rows = [json.loads(line) for line in args.kept.read_text(encoding="utf-8").splitlines()]
+        if any(row["steps"] != args.steps for row in rows):
+            raise SystemExit(f"{args.kept} has tasks with another number of steps; name another file")
     for name, task in funnels().items():
         wanted = name == "2_4" if args.quick else args.tasks in name
         if wanted and name not in {row["task"] for row in rows}:
@@ -97,6 +108,7 @@ def law(name: str, task: Funnels, args: argparse.Namespace) -> Row:
         **made_of,
         "upper": upper / truth,
         "null": max(upper.info["null"]) / truth,
+        "steps": args.steps,
         "seconds": seconds,
     }
 
@@ -106,7 +118,7 @@ def penalised(name: str, task: Funnels, args: argparse.Namespace) -> Row:
     import divkit
 
     x, y, truth, _ = drawn(task, args)
-    row: Row = {"task": name, "truth": truth}
+    row: Row = {"task": name, "truth": truth, "steps": args.steps}
     for label in ("gp", "lp"):
         method = divkit.KRCritic(label, width=128, depth=3, steps=args.steps, batch=512, folds=1, device=args.device)
         found, seconds = timed(partial(divkit.wasserstein1, x, y, method=method, rng=0))
@@ -125,7 +137,7 @@ def toys(args: argparse.Namespace) -> list[Row]:
     import divkit
 
     rng = np.random.default_rng(SEED)
-    method = divkit.KRCritic(steps=min(args.steps, 2000), folds=1, device=args.device)
+    method = divkit.KRCritic(device=args.device, **({"steps": args.steps} if args.quick else {}))
     rows = []
     for name, d in (("two points", 2), ("two images", 2500), ("cone", 1), ("cone", 2), ("cone", 128)):
         n = 500 if args.quick or name == "two images" else 20_000
@@ -154,10 +166,11 @@ def neural(args: argparse.Namespace) -> list[Row]:
         P, Q = divkit.Samples(x + shift), divkit.Samples(y)
         for name in ("kl", "jsd"):
             truth = kl if name == "kl" else on_a_line(np.sqrt(2 * kl), name)
-            method = divkit.NeuralBound(steps=min(args.steps, 4000), batch=1024, device=args.device)
+            steps = min(args.steps, 4000)
+            method = divkit.NeuralBound(steps=steps, batch=1024, device=args.device)
             found, seconds = timed(partial(divkit.estimate, P, Q, name, method, rng=0))
             row = {"divergence": name, "kl": kl, "truth": truth, "value": float(found), "limit": found.interval[0]}
-            rows.append(row | {"stderr": found.stderr, "n": n, "d": d, "seconds": seconds})
+            rows.append(row | {"stderr": found.stderr, "n": n, "d": d, "steps": steps, "seconds": seconds})
     return rows
 
 

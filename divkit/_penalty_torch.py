@@ -28,7 +28,14 @@ def penalty_between(
         values = critic(between)
         if values.numel() != len(between):
             raise InvalidInput(f"critic must give one number a point, got shape {tuple(values.shape)}")
-        (slopes,) = torch.autograd.grad(values.sum(), between, create_graph=True)
+        if not values.requires_grad:
+            raise InvalidInput(
+                "critic must be differentiable in its points, but its values have no gradient; leave out detach() and "
+                "no_grad()"
+            )
+        (slopes,) = torch.autograd.grad(
+            values.sum(), between, create_graph=True, allow_unused=True, materialize_grads=True
+        )
     excess = torch.linalg.vector_norm(slopes.flatten(1), dim=1) - 1
     if one_sided:
         excess = excess.clamp_min(0.0)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from divkit.methods._critics import consecutive
 from divkit.methods._held_out import Bounded, bound_of, fold_shares
+from divkit.methods._kr_critics import fitted_witness
 from divkit.methods.kr import KRCritic
 from divkit.transport._witnesses import WITNESSES, Witness
 
@@ -85,11 +86,11 @@ def _against(
     judge = (fold + 1) % len(parts[0])
     learn = [_rows(sample, part, [fold, judge]) for sample, part in zip(samples, parts, strict=True)]
     fresh = [sample[part[judge]] for sample, part in zip(samples, parts, strict=True)]
-    rival, facts = critic.witness((learn[0], learn[1]), (fresh[0], fresh[1]), rng)
+    rival, made_of = fitted_witness(critic, (learn[0], learn[1]), (fresh[0], fresh[1]), rng)
     few = [some(sample, points, rng) for sample in learn]
     simple = WITNESSES[name](few[0], few[1], rng) if name != "none" else witness
     reached = {label: float(f(fresh[0]).mean() - f(fresh[1]).mean()) for label, f in (("kr", rival), (name, simple))}
-    facts = {key: facts[key] for key in ("activation", "depth", "lipschitz")}
+    facts = {"activation": made_of.activation, "depth": made_of.depth, "lipschitz": made_of.constant}
     return ("kr", rival, facts) if reached["kr"] > max(reached[name], 0.0) else (name, witness, facts)
 
 

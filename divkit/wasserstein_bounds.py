@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from divkit._checks import check_integer, check_level, check_points, check_rng, check_same_dimension
-from divkit._errors import InvalidInput, UnreliableEstimateWarning
+from divkit._errors import InvalidInput, UnreliableEstimateWarning, require
 from divkit._stats import pareto_tail
 from divkit._w1_from_below import ONCE, judged_by_held_out, some
 from divkit.methods._held_out import Bounded
@@ -68,7 +68,8 @@ def wasserstein1_bounds(
         At most so many points of each sample enter an exact transport problem, the others are left out there.
     critic : KRCritic, optional
         A network that is fitted for each fold, and taken where it does better on a part of the other points. It sees
-        what no simple function sees, and takes minutes; with it, `folds` = 1 suits many points.
+        what no simple function sees, and takes minutes; with it, `folds` = 1 suits many points. Its own folds do not
+        matter, and a constraint that proves nothing ("gp", "lp") is of no use here.
     rng : int, numpy.random.Generator or None
         For the folds, and for directions.
 
@@ -84,12 +85,12 @@ def wasserstein1_bounds(
     Raises
     ------
     InvalidInput
-        For arguments that do not meet these requirements, for fewer than twice as many points as folds, and for
-        distances beyond the range of float64.
+        For arguments that do not meet these requirements, for fewer than twice as many points as folds (10
+        with `folds` = 1), and for distances beyond the range of float64.
     MissingDependency
         For a critic without torch.
     NotConverged
-        If the optimality of a transport plan cannot be proved.
+        If the optimality of a transport plan cannot be proved, or the objective of a critic is not finite.
 
     Warns
     -----
@@ -130,10 +131,12 @@ def wasserstein1_bounds(
         if len(sample) < least:
             raise InvalidInput(
                 f"{name} must have at least {least} points for folds = {folds}, it has {len(sample)}; "
-                f"use more points or fewer folds"
+                f"use more points{' or fewer folds' if folds > 3 else ''}"
             )
     if not (critic is None or isinstance(critic, KRCritic)):
         raise InvalidInput(f"critic must be a divkit.KRCritic or None, got {type(critic).__name__}")
+    if critic is not None:
+        require("torch", "neural")
     samples, exponent = centred(x, y)
     _warn_of_tails(samples)
     each = (1 + level) / 2

@@ -41,6 +41,11 @@ def test_it_is_the_penalty_of_the_critics_with_slopes_written_out(one_sided):
     assert all(torch.allclose(first, second, atol=1e-12) for first, second in pairs)
 
 
+def test_a_critic_that_says_the_same_everywhere_has_slope_zero():
+    b = torch.ones((), dtype=torch.float64, requires_grad=True)
+    assert losses.gradient_penalty(lambda z: b.expand(len(z)), points(5, 2), points(5, 2)).item() == pytest.approx(10.0)
+
+
 def test_images_are_points_too():
     x, y = points(5, 1, 4, 4), points(5, 1, 4, 4, seed=1)
     assert losses.gradient_penalty(lambda z: z.sum(dim=(1, 2, 3)), x, y).item() == pytest.approx(10 * 3.0**2)
@@ -74,6 +79,7 @@ def test_points_get_no_gradient_and_none_is_needed_around():
         (lambda f, x: losses.gradient_penalty(f, x, x, factor=-1.0), "factor must be"),
         (lambda f, x: losses.gradient_penalty(lambda z: z, x, x), "one number a point"),
         (lambda f, x: losses.gradient_penalty(f, x.long(), x.long()), "float32"),
+        (lambda f, x: losses.gradient_penalty(lambda z: f(z).detach(), x, x), "have no gradient"),
     ],
 )
 def test_what_has_no_penalty_is_refused(call, message):

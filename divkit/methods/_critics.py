@@ -56,6 +56,11 @@ class Splits:
     validation: tuple[_I, _I]
     held: list[tuple[_I, _I]]
 
+    def only(self, folds: list[int]) -> Splits:
+        """Those of some critics."""
+        train, validation = ((own[0][folds], own[1][folds]) for own in (self.train, self.validation))
+        return Splits(train, validation, [self.held[k] for k in folds])
+
 
 def check_settings(method: Any, counts: Sequence[str] = ("width", "depth", "steps", "batch")) -> None:
     """Check what all methods that train networks are given, of counts these.
@@ -189,16 +194,15 @@ def consecutive(folds: list[_F]) -> list[_I]:
 
 
 def held_out_values(
-    critics: CriticStack, samples: tuple[_F, _F], splits: Splits, *, centred: bool
+    critics: Sequence[Callable[[_F], _F]], samples: tuple[_F, _F], splits: Splits, *, centred: bool
 ) -> tuple[list[_F], list[_F]]:
-    """What each critic, in float64, says at the points that judge it: a list for x and one for y.
+    """What each critic says at the points that judge it: a list for x and one for y.
 
     If `centred`, less its mean over the validation points of both: where a constant tells nothing apart, it would only
     add variance between folds.
     """
     found: tuple[list[_F], list[_F]] = ([], [])
-    for k, rows in enumerate(splits.held):
-        critic = as_function(critics.one(k))
+    for k, (critic, rows) in enumerate(zip(critics, splits.held, strict=True)):
         seen = [critic(sample[own[k]]).mean() for sample, own in zip(samples, splits.validation, strict=True)]
         middle = sum(seen) / 2 if centred else 0.0
         for values, sample, own in zip(found, samples, rows, strict=True):

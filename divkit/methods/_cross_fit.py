@@ -22,7 +22,7 @@ __all__ = ["Fold", "Sides", "cross_fit"]
 _F = NDArray[np.float64]
 _I = NDArray[np.intp]
 _LEARNED: Final = 20_000  # points of each law that models are fitted to, at most; all points count in the bound
-_MANY: Final = 4000  # points in all from which each fold is validated on two others instead of on all
+_MANY: Final = 4000  # points in all from which all settings race on two folds for each instead of on all others
 
 
 # (id of a model, the fold that is left out with the judging one, the judging fold) to log ratios at the judge's points.
@@ -124,7 +124,11 @@ def _race(
 
     def fit(job: tuple[tuple[int, int], Sequence[LogRatioModel], np.random.Generator]) -> _Seen:
         pair, models, own = job
-        return _validated(sides, models, pair, parts, own)
+        # A model's seed is its own, whoever else takes part: that would tell what has won elsewhere.
+        generators = [
+            rng for model, rng in zip(everyone, own.spawn(len(everyone)), strict=True) if _among(model, models)
+        ]
+        return _validated(sides, models, pair, parts, own, generators)
 
     seen: _Seen = {}
     for found in parallel_map(fit, [(pair, everyone, own) for pair, own in _each(pairs, rng)], workers()):
@@ -136,7 +140,7 @@ def _race(
     jobs = [(pair, models, own) for (pair, own), models in zip(_each(others, rng), again, strict=True)]
     for found in parallel_map(fit, jobs, workers()):
         seen |= found
-    return seen, [[[model] for model in models] or groups for models in won]
+    return seen, [[[model] for model in models] for models in won]
 
 
 def _each(pairs: list[tuple[int, int]], rng: np.random.Generator) -> list[tuple[tuple[int, int], np.random.Generator]]:
@@ -191,12 +195,13 @@ def _validated(
     pair: tuple[int, int],
     parts: tuple[list[_I], list[_I]],
     rng: np.random.Generator,
+    generators: Sequence[np.random.Generator],
 ) -> _Seen:
     """Log ratios of models on either fold of the pair, from a fit to the folds outside the pair."""
     train = sides.part(*(_some(_rest(part, pair), rng) for part in parts))
     out: _Seen = {}
     held = {fold: (sides.x[_first(parts[0][fold])], sides.y[_first(parts[1][fold])]) for fold in pair}
-    for model, own in zip(models, rng.spawn(len(models)), strict=True):
+    for model, own in zip(models, generators, strict=True):
         log_ratio = model.fit(train.x, train.y, train.x_weights, train.y_weights, own)
         for judge, fold in (pair, pair[::-1]):
             out[id(model), fold, judge] = log_ratio(held[judge][0]), log_ratio(held[judge][1])
@@ -208,7 +213,9 @@ def _chosen(
 ) -> tuple[Choice, tuple[_F, _F]]:
     """What the folds that have seen all these models recommend for a fold, and the weights of their points."""
     judges = [
-        j for j in range(len(parts[0])) if all((id(model), fold, j) in seen for group in groups for model in group)
+        j
+        for j in range(len(parts[0]))
+        if j != fold and all((id(model), fold, j) in seen for group in groups for model in group)
     ]
     entries = [
         [

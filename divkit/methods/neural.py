@@ -15,6 +15,7 @@ from divkit.methods import Method
 from divkit.methods._critics import (
     Network,
     Splits,
+    as_function,
     check_settings,
     consecutive,
     fitted,
@@ -123,7 +124,8 @@ class NeuralBound(Method):
         samples = standardized(P.points, Q.points)
         splits = splits_of(len(samples[0]), len(samples[1]), self.folds, rng)
         fit = self._fitted(div, samples, splits, rng)
-        values = held_out_values(fit.critics, samples, splits, centred=False)
+        critics = [as_function(fit.critics.one(k)) for k in range(len(splits.held))]
+        values = held_out_values(critics, samples, splits, centred=False)
         form = div.variational
         critic, conjugate = (np.concatenate(side) for side in values)
         found = bound_of(

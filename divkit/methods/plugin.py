@@ -18,8 +18,9 @@ class PlugIn(OneFit):
     With c = q/(p + q), D = f(1) + E_P[g c] + E_Q[g c] for the centred generator g: every term is non-negative, and none
     has the variance of the density ratio itself, which `crossfit` pays for being a bound. In exchange the value depends
     to first order on the log ratio. It is the more accurate of the two for most samples, and the interval is the
-    same: the lower limit of the bound. Log ratios count as no more than 1 + log m, and no less than -1 - log n: beyond,
-    neither sample says what they are, and divergences like Pearson chi2 would rest on them alone.
+    same: the lower limit of the bound. Log ratios count as no more than 1 + log m and no less than -1 - log n, with
+    effective sizes: beyond, neither sample says what they are, and divergences like Pearson chi2 would rest on them
+    alone.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-__all__ = ["ACTIVATIONS", "EVEN"]
+__all__ = ["ACTIVATIONS"]
 
 
 def half_abs(z: Tensor) -> Tensor:
@@ -57,7 +57,4 @@ def half_sort(z: Tensor) -> Tensor:
 
 ACTIVATIONS: Final[Mapping[str, Callable[[Tensor], Tensor]]] = MappingProxyType(
     {"abs": half_abs, "maxmin": maxmin, "sort": full_sort, "half": half_sort, "relu": torch.relu}
-)
-EVEN: Final[Mapping[str, int]] = MappingProxyType(
-    {"abs": 2, "maxmin": 2, "half": 4, "sort": 1, "relu": 1}  # the width has to be divisible by
 )

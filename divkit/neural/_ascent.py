@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 import torch
@@ -13,7 +14,7 @@ from divkit.neural.nets import CriticStack, StackedLinear
 
 __all__ = ["OPTIMIZERS", "Ascent", "orthogonalised"]
 
-OPTIMIZERS: Final = ("adam", "muon")
+OPTIMIZERS: Final[Mapping[str, float]] = MappingProxyType({"adam": 2e-3, "muon": 0.1})  # and their learning rates
 _MOMENTUM: Final = 0.95
 _OTHERS: Final = 0.05  # learning rate of Adam for what is no orthogonal matrix, in units of that for matrices
 # An odd polynomial of degree 5 that takes all of [0.003, 1] to about 1 in five steps (Jordan et al. 2024).
@@ -54,7 +55,7 @@ class Ascent:
         self.matrices = _orthogonal(critics) if optimizer == "muon" else []
         self.momenta = [torch.zeros_like(matrix) for matrix in self.matrices]
         rest = [p for p in critics.parameters() if not any(p is matrix for matrix in self.matrices)]
-        self.share = _OTHERS if self.matrices else 1.0
+        self.share = _OTHERS if optimizer == "muon" else 1.0
         self.adam = torch.optim.Adam(rest, betas=betas, fused=True)
 
     def zero_grad(self) -> None:

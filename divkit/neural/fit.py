@@ -36,8 +36,8 @@ class Training:
         Steps of the optimizer, with a learning rate that falls to 0 along a cosine.
     batch : int
         Points of each law a step, for each critic.
-    learning_rate : float
-        Of "muon": by how much a matrix moves in the spectral norm.
+    learning_rate : float or None
+        Of "muon": by how much a matrix moves in the spectral norm. None takes 0.002 for "adam", 0.1 for "muon".
     betas : (float, float)
         Of Adam.
     optimizer : str
@@ -51,7 +51,7 @@ class Training:
 
     steps: int = 4000
     batch: int = 512
-    learning_rate: float = 2e-3
+    learning_rate: float | None = None
     betas: tuple[float, float] = (0.9, 0.99)
     optimizer: str = "adam"
     check_every: int = 200
@@ -61,14 +61,19 @@ class Training:
         for name in ("steps", "batch", "check_every"):
             if getattr(self, name) < 1:
                 raise InvalidInput(f"{name} must be at least 1, got {getattr(self, name)}")
-        if not (self.learning_rate > 0 and math.isfinite(self.learning_rate)):
-            raise InvalidInput(f"learning_rate must be positive and finite, got {self.learning_rate!r}")
         if self.optimizer not in OPTIMIZERS:
             raise InvalidInput(f"optimizer must be one of {', '.join(OPTIMIZERS)}, got {self.optimizer!r}")
+        if not (self.largest_rate > 0 and math.isfinite(self.largest_rate)):
+            raise InvalidInput(f"learning_rate must be positive and finite, got {self.learning_rate!r}")
+
+    @property
+    def largest_rate(self) -> float:
+        """The learning rate of the first step."""
+        return OPTIMIZERS[self.optimizer] if self.learning_rate is None else self.learning_rate
 
     def rate(self, step: int) -> float:
         """The learning rate of a step."""
-        return self.learning_rate * 0.5 * (1 + math.cos(math.pi * step / self.steps))
+        return self.largest_rate * 0.5 * (1 + math.cos(math.pi * step / self.steps))
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,7 +188,7 @@ def _step(state: _State, objective: Objective, train: tuple[Tensor, Tensor], pen
         raise NotConverged(
             f"the objective of critic {int((~torch.isfinite(values)).nonzero()[0])} is not finite at step "
             f"{state.step}: the critic has grown beyond the range of its dtype; use a lower learning rate than "
-            f"{training.learning_rate:g}, or a bounded divergence",
+            f"{training.largest_rate:g}, or a bounded divergence",
             info={"step": state.step},
         )
     state.ascent.zero_grad()

@@ -61,7 +61,8 @@ def proven_lipschitz(net: nn.Module) -> float:
     Notes
     -----
     A power iteration converges from below, so it proves nothing; here a full singular value decomposition is made. The
-    product is exact where the layers are orthogonal and the activations permute; for others it can be far too large.
+    product is exact where the layers are orthogonal and the activations keep the length of gradients; for others it can
+    be far too large.
 
     Examples
     --------

@@ -12,8 +12,9 @@ from typing import Final, cast
 import torch
 from torch import Tensor, nn
 
+from divkit._activation_widths import WIDTHS
 from divkit._errors import InvalidInput
-from divkit.neural._activations import ACTIVATIONS, EVEN
+from divkit.neural._activations import ACTIVATIONS
 from divkit.neural._constraints import AlmostOrthogonal, Clipped, Constraint, Free, Orthogonal, Spectral
 
 __all__ = ["ACTIVATIONS", "CONSTRAINTS", "CriticStack", "Residual", "StackedLinear", "critic_stack", "mlp"]
@@ -205,8 +206,8 @@ def critic_stack(
             raise InvalidInput(f"{name} must be at least 1, got {value}")
     if activation not in ACTIVATIONS:
         raise InvalidInput(f"activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}")
-    if width % EVEN[activation]:
-        raise InvalidInput(f"width must be divisible by {EVEN[activation]} for {activation}, got {width}")
+    if width % WIDTHS[activation]:
+        raise InvalidInput(f"width must be divisible by {WIDTHS[activation]} for {activation}, got {width}")
     if constraint == "sll":
         first = StackedLinear(copies, d, width, Orthogonal(), generator)
         residuals = [Residual(copies, width, generator) for _ in range(depth)]

@@ -58,7 +58,17 @@ def test_rows_of_bounds_are_below_the_truth_and_finite() -> None:
     exact, bound = rows[0], rows[2]
     for name in study.COLUMNS:
         value = getattr(bound, name)
-        assert 0 < value < getattr(exact, name) * (1 + 0.02)  # heights of the draws differ by chance
+        assert 0 < value <= getattr(exact, name)
         assert np.isfinite(value)
-    assert bound.wasserstein1 == pytest.approx(0.5, abs=0.02)
+    assert bound.wasserstein1 == pytest.approx(0.5, abs=0.06)
     assert len(study.figure(rows).axes[0].lines) == 3
+
+
+def test_at_one_place_nothing_is_proven() -> None:
+    bound = study.run([0.0], n=100, bounds=True)[2]
+    assert all(getattr(bound, name) == 0 for name in study.COLUMNS)
+
+
+def test_bounds_take_more_draws() -> None:
+    with pytest.raises(InvalidInput, match="n must be an integer >= 16"):
+        study.run([0.5], n=15, bounds=True)

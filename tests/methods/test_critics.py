@@ -10,6 +10,7 @@ import pytest
 import divkit
 from divkit import InvalidInput, KRCritic, NeuralBound, Samples, Unsupported, wasserstein1
 from divkit.methods._critics import splits_of
+from divkit.methods._kr_critics import fitted_critics
 
 pytest.importorskip("torch")
 
@@ -145,6 +146,9 @@ def test_weights_and_few_points_are_refused(method):
         ({"steps": None}, "steps"),
         ({"width": 2.5}, "width"),
         ({"depth": 0}, "depth"),
+        ({"activation": "hope"}, "activation must be one of auto, abs"),
+        ({"width": 7}, "width must be divisible by 2 for activation 'abs'"),
+        ({"width": 10, "activation": "half"}, "width must be divisible by 4"),
         ({"folds": 0}, "folds"),
         ({"penalty": -1.0}, "penalty"),
     ],
@@ -167,10 +171,29 @@ def test_limits_of_critics_hold_in_a_hundred_draws(d, shift):
 def test_activations_race_on_validation_points_and_the_winner_is_named():
     x, y = shifted(3, 1.0, 300, 300, 0)
     method = KRCritic(width=8, steps=60, batch=64)
-    raced, chosen = (wasserstein1(factor * x, factor * y, method=method, rng=0).info for factor in (1.0, 1024.0))
-    assert set(raced["race"]) == {"abs", "half"}
-    assert raced["activation"] == max(raced["race"], key=raced["race"].get)
-    assert raced["depth"] == {"abs": 7, "half": 4}[raced["activation"]]
-    assert chosen["race"] == {name: 1024 * value for name, value in raced["race"].items()}
+    raced, scaled = (wasserstein1(factor * x, factor * y, method=method, rng=0).info for factor in (1.0, 1024.0))
+    for k in range(5):
+        own = raced["race"][k]
+        assert set(own) == {"abs", "half"}
+        assert raced["activation"][k] == max(own, key=own.get)
+        assert raced["depth"][k] == {"abs": 7, "half": 4}[raced["activation"][k]]
+        assert scaled["race"][k] == {name: 1024 * value for name, value in own.items()}
     told = wasserstein1(x, y, method=KRCritic(activation="maxmin", **SMALL), rng=0).info
-    assert (told["activation"], told["depth"], "race" in told) == ("maxmin", 2, False)
+    assert (set(told["activation"]), set(told["depth"]), told["race"]) == ({"maxmin"}, {2}, ({},) * 5)
+    pairs = wasserstein1(x, y, method=KRCritic(width=10, depth=2, steps=20), rng=0).info
+    assert set(pairs["activation"]) == {"abs"}  # half of the channels sorted would need fours
+
+
+def test_points_that_are_held_out_do_not_choose_what_judges_them():
+    method = KRCritic(width=8, steps=60, batch=64)
+    rng = np.random.default_rng(0)
+    samples = tuple(np.ascontiguousarray(sample) for sample in shifted(3, 1.0, 300, 300, 0))
+    splits = splits_of(300, 300, 5, rng)
+    before = fitted_critics(method, samples, splits, np.random.default_rng(1))
+    for k in (0, 4):
+        moved = tuple(sample.copy() for sample in samples)
+        for sample, rows in zip(moved, splits.held[k], strict=True):
+            sample[rows] += 5.0
+        after = fitted_critics(method, moved, splits, np.random.default_rng(1))
+        assert (after[k].activation, after[k].race) == (before[k].activation, before[k].race)
+        assert any(after[j].race != before[j].race for j in range(5) if j != k)

@@ -10,7 +10,7 @@ import pytest
 from divkit.methods._cross_fit import Sides, cross_fit
 from divkit.methods.log_ratio import resolve_model
 
-MODELS = [resolve_model(name) for name in ("linear", "gaussian", "quadratic")]
+MODELS = [resolve_model(name) for name in ("linear", "gaussian", "quadratic", "mixture")]
 
 
 def sides(n, m, seed=0):
@@ -48,3 +48,13 @@ def test_all_other_folds_calibrate_what_judges_a_fold(n, m):
 
 def test_three_folds_are_enough_for_many_points():
     assert all(len(fold.choice.x) == 2100 - 700 for fold in fitted(sides(2100, 2100), folds=3))
+
+
+def test_where_nothing_tells_the_laws_apart_no_fold_decides_anew():
+    """Models with one setting each: folds that have seen all of them might be taken for judges."""
+    rng = np.random.default_rng(3)
+    points = Sides(rng.normal(size=(2200, 2)), rng.normal(size=(2200, 2)), np.ones(2200), np.ones(2200))
+    models = [resolve_model(name) for name in ("linear", "gaussian")]
+    folds = cross_fit(points, models, 5, np.random.default_rng(7))
+    assert any(not fold.choice.models for fold in folds)
+    assert all(len(fold.choice.x) == 2200 - 440 for fold in folds)
