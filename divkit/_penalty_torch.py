@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from divkit._errors import InvalidInput
+from divkit.neural.penalties import excess_of
 
 __all__ = ["penalty_between"]
 
@@ -36,8 +37,4 @@ def penalty_between(
         (slopes,) = torch.autograd.grad(
             values.sum(), between, create_graph=True, allow_unused=True, materialize_grads=True
         )
-    excess = torch.linalg.vector_norm(slopes.flatten(1), dim=1) - 1
-    if one_sided:
-        excess = excess.clamp_min(0.0)
-    penalty: Tensor = factor * (excess * excess).mean()
-    return penalty
+    return factor * excess_of(slopes.flatten(1).unsqueeze(0), one_sided)[0]

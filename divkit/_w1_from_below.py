@@ -30,10 +30,16 @@ def judged_by_held_out(
     sources: dict[str, int] = {}
     critics: list[dict[str, Any]] = []
     for k in range(folds):
-        name, witness = _fitted(samples, parts, k, points, rng)
+        name = _best_kind(samples, parts, k, rng)
+        rival = None
         if critic is not None:
-            name, witness, facts = _against(critic, name, witness, samples, parts, k, points, rng)
+            rival, facts = _against(critic, name, samples, parts, k, points, rng)
             critics.append(facts)
+        if rival is None:
+            training = [_rows(sample, own, [k]) for sample, own in zip(samples, parts, strict=True)]
+            witness = _fit(name, training, points, rng)
+        else:
+            name, witness = "kr", rival
         sources[name] = sources.get(name, 0) + 1
         middle = _middle(witness, [_rows(samples[i], parts[i], [k]) for i in range(2)])
         for i, sample in enumerate(samples):
@@ -53,45 +59,49 @@ def _middle(witness: Witness, training: list[_F]) -> float:
     return sum(float(witness(sample).mean()) for sample in few) / 2
 
 
-def _fitted(
-    samples: tuple[_F, _F], parts: list[list[_I]], fold: int, points: int, rng: np.random.Generator
-) -> tuple[str, Witness]:
-    """The kind of witness that does best on the next fold, fitted to all folds but its own."""
+def _best_kind(samples: tuple[_F, _F], parts: list[list[_I]], fold: int, rng: np.random.Generator) -> str:
+    """The kind of witness that does best on the next fold, fitted to some of the others; "none" if all are below 0."""
     judge = (fold + 1) % len(parts[0])
     fresh = [sample[part[judge]][:_RACE] for sample, part in zip(samples, parts, strict=True)]
-    seen = [some(_rows(sample, part, [fold, judge]), _RACE, rng) for sample, part in zip(samples, parts, strict=True)]
+    seen = [_rows(sample, part, [fold, judge]) for sample, part in zip(samples, parts, strict=True)]
+    few = [some(sample, _RACE, rng) for sample in seen]
     best, promise = "none", 0.0
     for name, fit in WITNESSES.items():
-        witness = fit(seen[0], seen[1], rng)
-        gap = float(witness(fresh[0]).mean() - witness(fresh[1]).mean())
+        gap = _gap(fit(few[0], few[1], rng), fresh)
         if gap > promise:
             best, promise = name, gap
-    if best == "none":
-        return best, lambda z: np.zeros(len(z))
-    train = [some(_rows(sample, part, [fold]), points, rng) for sample, part in zip(samples, parts, strict=True)]
-    return best, WITNESSES[best](train[0], train[1], rng)
+    return best
+
+
+def _fit(name: str, training: list[_F], points: int, rng: np.random.Generator) -> Witness:
+    """A witness of that kind, fitted to at most so many points."""
+    if name == "none":
+        return lambda z: np.zeros(len(z))
+    x, y = (some(sample, points, rng) for sample in training)
+    return WITNESSES[name](x, y, rng)
+
+
+def _gap(witness: Witness, fresh: list[_F]) -> float:
+    return float(witness(fresh[0]).mean() - witness(fresh[1]).mean())
 
 
 def _against(
     critic: KRCritic,
     name: str,
-    witness: Witness,
     samples: tuple[_F, _F],
     parts: list[list[_I]],
     fold: int,
     points: int,
     rng: np.random.Generator,
-) -> tuple[str, Witness, dict[str, Any]]:
+) -> tuple[Witness | None, dict[str, Any]]:
     """The critic, if it does better on the next fold than the simple kind that has won, both fitted to the others."""
     judge = (fold + 1) % len(parts[0])
     learn = [_rows(sample, part, [fold, judge]) for sample, part in zip(samples, parts, strict=True)]
     fresh = [sample[part[judge]] for sample, part in zip(samples, parts, strict=True)]
     rival, made_of = fitted_witness(critic, (learn[0], learn[1]), (fresh[0], fresh[1]), rng)
-    few = [some(sample, points, rng) for sample in learn]
-    simple = WITNESSES[name](few[0], few[1], rng) if name != "none" else witness
-    reached = {label: float(f(fresh[0]).mean() - f(fresh[1]).mean()) for label, f in (("kr", rival), (name, simple))}
     facts = {"activation": made_of.activation, "depth": made_of.depth, "lipschitz": made_of.constant}
-    return ("kr", rival, facts) if reached["kr"] > max(reached[name], 0.0) else (name, witness, facts)
+    better = _gap(rival, fresh) > max(_gap(_fit(name, learn, points, rng), fresh), 0.0)
+    return rival if better else None, facts
 
 
 def some(sample: _F, count: int, rng: np.random.Generator) -> _F:

@@ -23,7 +23,6 @@ from divkit.transport.coupling import optimal_transport
 __all__ = ["Bounds", "wasserstein1_bounds"]
 
 _F = NDArray[np.float64]
-_I = NDArray[np.intp]
 _HEAVY: Final = 0.5  # tail index from which the variance of a distance is infinite
 
 
@@ -78,7 +77,7 @@ def wasserstein1_bounds(
     Bounds
         ``lower``, of ``bound="lower"``: what 1-Lipschitz functions, fitted without the points that judge them, tell
         apart. ``info["sources"]`` counts the folds in which each kind was chosen; "none" says that nothing was found.
-        ``info["critics"]`` says of what the networks of each fold are made.
+        With a critic, ``info["critics"]`` says of what the network of each fold is made.
         ``upper``, of ``bound="upper"``: the exact W_1 between the samples. ``info["null"]`` has that between the halves
         of x and of y: from half as many points, it is more than W_1 = 0 would leave of the bound in the mean.
 

@@ -210,4 +210,4 @@ def test_a_fifth_judges_once():
     bounds = wasserstein1_bounds(x, y, folds=1, rng=0)
     assert sum(bounds.lower.info["sources"].values()) == 1
     assert bounds.lower.interval[0] < 1.0 < bounds.upper.interval[1]
-    assert bounds.lower.interval[0] > 0.7
+    assert bounds.lower.interval[0] > 0.7  # four standard errors of the 400 and 300 points that judge below 1

@@ -7,7 +7,9 @@ one to the other with slope 1.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,9 +17,10 @@ from numpy.typing import NDArray
 
 from divkit._checks import check_integer, check_rng
 from divkit._errors import InvalidInput, require
-from divkit.catalog import resolve_divergence
+from divkit.catalog import JSD
 from divkit.datasets import shifted_uniform
-from divkit.divergences import FDivergence, Wasserstein
+from divkit.divergences import Wasserstein
+from divkit.variational import VariationalForm
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -76,63 +79,55 @@ def train(theta: float = 0.5, *, n: int = 500, steps: int = 1500, rng: int | np.
         Without torch.
     """
     torch = require("torch", "neural")
-    from divkit.neural.fit import Training, maximise, variational
-    from divkit.neural.nets import critic_stack
+    from divkit.neural.fit import Training
 
     n, steps, rng = check_integer("n", n, 16), check_integer("steps", steps, 1), check_rng(rng)
     if theta == 0:
         raise InvalidInput("theta must not be 0: equal segments give critics nothing to tell apart")
     pair = shifted_uniform(theta)
-    jsd = resolve_divergence("jsd")
-    assert isinstance(jsd, FDivergence)
     points, fresh = (
         [torch.tensor(sample.points, dtype=torch.float32)[None] for sample in pair.samples(n, rng)] for _ in range(2)
     )
     at = np.union1d(np.linspace(min(theta, 0.0) - _BEYOND, max(theta, 0.0) + _BEYOND, 301), [0.0, theta])
     cut = torch.as_tensor(np.column_stack([at, np.full(len(at), 0.5)]))
-    found: dict[str, tuple[_F, _F]] = {}
-    for name, form, constraint, activation, training in (
-        (
-            "critic",
-            Wasserstein(1).dual.variational,
-            "groupsort",
-            "abs",
-            Training(steps, 128, 0.1, optimizer="muon"),
-        ),
-        ("discriminator", jsd.variational, "none", "relu", Training(steps, 128, 5e-3)),
-    ):
-        seeds = [int(seed) for seed in rng.integers(2**62, size=2)]
-        stack = critic_stack(
-            2,
-            width=32,
-            depth=2,
-            constraint=constraint,
-            activation=activation,
-            generator=torch.Generator().manual_seed(seeds[0]),
-        )
-        fit = maximise(
-            stack,
-            variational(form),
-            (points[0], points[1]),
-            (fresh[0], fresh[1]),
-            training,
-            generator=torch.Generator().manual_seed(seeds[1]),
-        )
-        found[name] = _along(fit.critics.double(), cut.clone(), torch, probability=name == "discriminator")
-    middle = float(np.interp([0.0, theta], at, found["critic"][0]).mean())
-    return Critics(
-        theta, at, found["critic"][0] - middle, found["critic"][1], found["discriminator"][0], found["discriminator"][1]
-    )
+    trained = partial(_trained, points, fresh, rng)
+    critic = trained(Wasserstein(1).dual.variational, "groupsort", "abs", Training(steps, 128, optimizer="muon"))
+    discriminator = trained(JSD.variational, "none", "relu", Training(steps, 128, 5e-3))
+    values, slopes = _along(critic, cut)
+    middle = float(np.interp([0.0, theta], at, values).mean())
+    return Critics(theta, at, values - middle, slopes, *_along(lambda z: discriminator(z).sigmoid(), cut))
 
 
-def _along(critic: Any, cut: Any, torch: Any, *, probability: bool) -> tuple[_F, _F]:
+def _trained(
+    points: list[Any],
+    fresh: list[Any],
+    rng: np.random.Generator,
+    form: VariationalForm,
+    constraint: str,
+    activation: str,
+    training: Any,
+) -> Any:
+    """A network that makes the form large on the points, in its best state on the fresh ones."""
+    import torch
+
+    from divkit.neural.fit import maximise, variational
+    from divkit.neural.nets import critic_stack
+
+    start, batches = (torch.Generator().manual_seed(int(seed)) for seed in rng.integers(2**62, size=2))
+    stack = critic_stack(2, width=32, depth=2, constraint=constraint, activation=activation, generator=start)
+    x, y = points
+    fit = maximise(stack, variational(form), (x, y), (fresh[0], fresh[1]), training, generator=batches)
+    return fit.critics.double()
+
+
+def _along(function: Callable[[Any], Any], cut: Any) -> tuple[_F, _F]:
     """Values (k,) on a cut (k, 2), and their slopes along it."""
-    cut.requires_grad_()
-    values = critic(cut)[0]
-    if probability:
-        values = torch.sigmoid(values)
-    (slopes,) = torch.autograd.grad(values.sum(), cut)
-    return np.asarray(values.detach().numpy()), np.asarray(slopes[:, 0].numpy())
+    import torch
+
+    at = cut.clone().requires_grad_()
+    values = function(at)[0]
+    (slopes,) = torch.autograd.grad(values.sum(), at)
+    return values.detach().numpy(), slopes[:, 0].numpy()
 
 
 def figure(critics: Critics) -> Figure:

@@ -84,7 +84,7 @@ def run(
         Source of the draws.
     bounds : bool
         A fourth row, after that from samples: 95 % lower limits from draws as many, by critics that have not seen
-        the judging points (`divkit.fdiv_lower_bound`, and `divkit.KRCritic` for W1, for seconds a theta). No sample
+        the judging points (`divkit.fdiv_lower_bound`, and `divkit.KRCritic` for W1). No sample
         shows an infinite divergence.
 
     Returns

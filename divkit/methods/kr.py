@@ -64,8 +64,8 @@ class KRCritic(Method):
     penalty : float
         Factor of the penalty of "gp" and "lp".
     folds : int or None
-        Each part is judged by a critic fitted to the others, and all critics are trained at once; 1 holds a fifth of
-        the points out. None takes 5 below 20,000 points and 1 from there on.
+        Each part is judged by a critic fitted to the others, and those of one activation are trained at once; 1 holds a
+        fifth of the points out. None takes 5 below 20,000 points and 1 from there on.
     device : str
         As in torch: "cpu", "cuda".
     progress : bool

@@ -16,14 +16,14 @@ def half_abs(z: Tensor) -> Tensor:
     """The first half of the channels (..., 2 c) as they are, and the absolute values of the second.
 
     MaxMin in rotated coordinates: the larger and the smaller of a and b are (a + b)/2 +- |a - b|/2. Between orthogonal
-    layers it makes the same functions, in a third of the time.
+    layers it makes the same functions.
     """
     a, b = z.chunk(2, dim=-1)
     return torch.cat([a, b.abs()], dim=-1)
 
 
 class _MaxMin(torch.autograd.Function):
-    """Backwards only the order is needed; autograd's own rules for ties take longer than a layer."""
+    """Backwards only the order is needed, and where two channels tie any order will do."""
 
     @staticmethod
     def forward(ctx: Any, z: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from divkit.neural._parallel import processes, share_of_batch
 from divkit.neural.fit import Penalty
 from divkit.neural.nets import CriticStack
 
-__all__ = ["slope_penalty"]
+__all__ = ["excess_of", "slope_penalty"]
 
 
 def slope_penalty(factor: float = 10.0, *, one_sided: bool = False) -> Penalty:
@@ -36,11 +36,15 @@ def slope_penalty(factor: float = 10.0, *, one_sided: bool = False) -> Penalty:
     def penalty(critics: CriticStack, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
         copies, size = x.shape[0], x.shape[1] * processes()  # drawn for the whole batch, as the batch itself is
         places = torch.rand((copies, size, 1), generator=generator, device=x.device, dtype=x.dtype)
-        slopes = critics.slopes(torch.lerp(x, y, share_of_batch(places)))  # (s, b, d)
-        excess = torch.linalg.vector_norm(slopes, dim=2) - 1
-        if one_sided:
-            excess = excess.clamp_min(0.0)
-        penalties: Tensor = factor * (excess * excess).mean(dim=1)
-        return penalties
+        return factor * excess_of(critics.slopes(torch.lerp(x, y, share_of_batch(places))), one_sided)
 
     return penalty
+
+
+def excess_of(slopes: Tensor, one_sided: bool) -> Tensor:
+    """The mean over points of (|slope| - 1)^2, or of its part above 1: (s, b, d) to (s,)."""
+    excess = torch.linalg.vector_norm(slopes, dim=2) - 1
+    if one_sided:
+        excess = excess.clamp_min(0.0)
+    mean: Tensor = (excess * excess).mean(dim=1)
+    return mean

@@ -60,7 +60,7 @@ def test_rows_of_bounds_are_below_the_truth_and_finite() -> None:
         value = getattr(bound, name)
         assert 0 < value <= getattr(exact, name)
         assert np.isfinite(value)
-    assert bound.wasserstein1 == pytest.approx(0.5, abs=0.06)
+    assert bound.wasserstein1 == pytest.approx(0.5, abs=0.06)  # a limit, from folds of 40 draws
     assert len(study.figure(rows).axes[0].lines) == 3
 
 

@@ -88,9 +88,6 @@ def test_both_searches_find_the_same_balls(monkeypatch):
     assert sorted(zip(by_tree.own, by_tree.other, strict=True)) == sorted(zip(dense.own, dense.other, strict=True))
 
 
-# ---- coordinates ----
-
-
 @given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.integers(1, 6), st.sampled_from([0.0, 0.6, 3.0, 50.0]))
 def test_balls_are_those_of_all_distances(seed, d, k, shift):
     rng = np.random.default_rng(seed)
@@ -108,6 +105,9 @@ def test_balls_are_those_of_all_distances(seed, d, k, shift):
     listed = [found.own_radius, found.other_radius, found.own, found.other]
     np.testing.assert_allclose(*(sorted(map(tuple, np.stack(side, axis=1))) for side in (listed, truth)), rtol=1e-12)
     assert found.separate == bool((other.min(axis=1) > own_radius).all())
+
+
+# ---- coordinates ----
 
 
 def test_whitening_gives_unit_covariances():

@@ -9,6 +9,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from divkit import InvalidInput  # noqa: E402
+from divkit._activation_widths import WIDTHS  # noqa: E402
 from divkit.neural._ascent import orthogonalised  # noqa: E402
 from divkit.neural.nets import ACTIVATIONS, CONSTRAINTS, CriticStack, critic_stack, mlp  # noqa: E402
 
@@ -110,6 +111,10 @@ def test_absolute_values_of_half_of_the_channels_are_maxmin_in_rotated_coordinat
     eye = torch.eye(4, dtype=torch.float64)
     turn = torch.cat([torch.cat([eye, eye], 1), torch.cat([eye, -eye], 1)]) * math.sqrt(0.5)
     assert torch.allclose(ACTIVATIONS["abs"](z @ turn) @ turn, ACTIVATIONS["maxmin"](z), atol=1e-14)
+
+
+def test_every_activation_has_a_width():
+    assert set(WIDTHS) == set(ACTIVATIONS)
 
 
 def test_maxmin_hands_gradients_to_where_values_came_from():
