@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from divkit.methods._critics import consecutive
-from divkit.methods._held_out import Bounded, bound_of, fold_shares
+from divkit.methods._held_out import Bounded, bound_of, fold_shares, pooled
 from divkit.methods._kr_critics import fitted_witness
 from divkit.methods.kr import KRCritic
 from divkit.transport._witnesses import WITNESSES, Witness
@@ -46,7 +46,9 @@ def judged_by_held_out(
             values[i].append(witness(sample[parts[i][k]]) - middle)
     x, y = (np.concatenate(side) for side in values)
     shares = fold_shares(*(consecutive(side) for side in values))
-    return bound_of(x, y, *shares, level), {"sources": sources} | ({"critics": tuple(critics)} if critics else {})
+    found = bound_of(x, y, *shares, level)
+    facts = {"sources": sources} | ({"critics": tuple(critics)} if critics else {})
+    return pooled(found, 0.0) if folds > 1 else found, facts
 
 
 def _rows(sample: _F, parts: list[_I], left_out: list[int]) -> _F:

@@ -15,9 +15,11 @@ from divkit._stats import clt_interval
 from divkit.catalog import KL, resolve_divergence
 from divkit.divergences import DerivedDivergence, Divergence, FDivergence
 from divkit.measures import Samples
+from divkit.methods._critic_ratio import log_ratios_of
 from divkit.methods._derived import derived
 from divkit.methods._diagnostics import doubts_about
-from divkit.methods._held_out import HeldOut, bound_of, unclipped
+from divkit.methods._held_moments import HeldOut
+from divkit.methods._held_out import by_critic, unclipped
 from divkit.methods.crossfit import CrossFit
 from divkit.methods.log_ratio import LogRatioModel
 from divkit.result import Estimate
@@ -230,7 +232,10 @@ def _by_critic(
     if output == "log_ratio":
         found = unclipped(div, held, level)
     else:
-        found = bound_of(held.x, _conjugate(div, held), held.x_shares, held.y_shares, level)
+        values, conjugate = np.concatenate([held.x, held.y]), _conjugate(div, held)
+        reach = 1 + math.log(max(len(held.x), len(held.y)))
+        x, y = (log_ratios_of(div, side, reach) for side in (held.x, held.y))
+        found = by_critic(HeldOut(x, y, held.x_shares, held.y_shares), values, conjugate, level)
     if not math.isfinite(found.value):
         raise InvalidInput(
             f"critic: the terms of {div.name} leave the range of float64 (log ratios up to "
@@ -252,7 +257,7 @@ def _by_critic(
 
 
 def _conjugate(div: FDivergence, held: HeldOut) -> _F:
-    """f*(T) at the points of y, T being the critic's own output."""
+    """f*(T) at the points of x, then those of y, T being the critic's own output."""
     if div.conj is None:
         raise Unsupported(f"{div.name} has no conjugate in closed form; give the critic as a log ratio")
     for name, values in (("x", held.x), ("y", held.y)):
@@ -263,4 +268,4 @@ def _conjugate(div: FDivergence, held: HeldOut) -> _F:
                 f"reaches from {values.min():.6g} to {values.max():.6g}; if it is a log ratio, pass "
                 f"critic_output='log_ratio'"
             )
-    return np.asarray(div.conj(held.y), dtype=np.float64)
+    return np.asarray(div.conj(np.concatenate([held.x, held.y])), dtype=np.float64)

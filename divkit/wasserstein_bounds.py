@@ -102,7 +102,9 @@ def wasserstein1_bounds(
     a lower bound, and an f that has not seen the points an unbiased estimate of one with a plain standard error. Five
     kinds race on the other folds: the coordinate along the difference of means; the optimal functions of the distance
     from the centre, of all marginals put together (the root of the sum of their squared W_1), and of a projection that
-    is looked for (max-sliced); and the potentials of exact transport, extended to all of space (McShane 1934).
+    is looked for (max-sliced); and the potentials of exact transport, extended to all of space (McShane 1934). Where
+    laws are equal, functions owe their signs to one another's folds: a limit above 0 takes a value that is sqrt(2) of
+    its reach above 0.
 
     **Upper.** The W_1 between samples is a supremum of averages, and its mean at least the supremum of the means. With
     f the optimal function of the laws, W_1(P, Q) exceeds it by less than the sampling error of f, which is normal, with

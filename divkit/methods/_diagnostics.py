@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from divkit._errors import UnreliableEstimateWarning
 from divkit._stats import effective_size, pareto_tail
 from divkit.divergences import FDivergence
-from divkit.methods._held_out import HeldOut
+from divkit.methods._held_moments import HeldOut
 
 __all__ = ["doubts_about", "reasons_for_doubt"]
 

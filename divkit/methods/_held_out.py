@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from statistics import NormalDist
 from typing import Final, NamedTuple
 
@@ -13,61 +11,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from divkit.divergences import FDivergence
+from divkit.methods._held_moments import (
+    HeldOut,
+    Terms,
+    Window,
+    believed_range,
+    central,
+    moments,
+    skewness_of,
+    terms_of,
+)
 
-__all__ = ["Bounded", "HeldOut", "Window", "bound_of", "fold_shares", "lower_bound", "plugged_in", "unclipped"]
+__all__ = [
+    "FOR_VALUE",
+    "Bounded",
+    "bound_of",
+    "by_critic",
+    "fold_shares",
+    "lower_bound",
+    "plugged_in",
+    "pooled",
+    "unclipped",
+]
 
 _F = NDArray[np.float64]
+FOR_VALUE: Final = 1.0  # standard errors by which certainty counts where the value is chosen
 _LOOSEST: Final = 0.5  # smallest limit put on a log ratio
 _BEYOND: Final = 1.0  # how far beyond the log of the other sample's size a log ratio is believed
 _STEPS: Final = 8  # limits tried on either side
 _MOST: Final = 4000  # validation points of each law that decide where a critic is cut
-
-
-@dataclass(frozen=True, eq=False)
-class HeldOut:
-    """Log ratios l at draws x of P and y of Q that their models have not seen.
-
-    Parameters
-    ----------
-    x, y : ndarray, shape (n,) and (m,)
-        The log ratios.
-    x_shares, y_shares : ndarray, shape (n,) and (m,)
-        Normalised weights, each of sum 1.
-    """
-
-    x: _F
-    y: _F
-    x_shares: _F
-    y_shares: _F
-
-    @classmethod
-    def of(cls, x: _F, y: _F, x_weights: _F, y_weights: _F) -> HeldOut:
-        """From weights of any sum."""
-        return cls(x, y, x_weights / x_weights.sum(), y_weights / y_weights.sum())
-
-    @property
-    def sizes(self) -> tuple[float, float]:
-        """Effective sizes of both samples."""
-        return 1 / float(self.x_shares @ self.x_shares), 1 / float(self.y_shares @ self.y_shares)
-
-    @cached_property
-    def both_as(self) -> tuple[_F, _F]:
-        """Weights of all n + m points that stand for P and for Q: with c = q/(p + q) = sigmoid(-l), E_Q[h] is the sum
-        of the means of h c over both samples, and E_P[h] that of h (1 - c).
-        """
-        from scipy.special import expit
-
-        return (
-            np.concatenate([self.x_shares * expit(self.x), self.y_shares * expit(self.y)]),
-            np.concatenate([self.x_shares * expit(-self.x), self.y_shares * expit(-self.y)]),
-        )
-
-
-class Window(NamedTuple):
-    """The interval to which log ratios are clipped before they become a critic: any critic gives a lower bound."""
-
-    low: float
-    high: float
 
 
 class Bounded(NamedTuple):
@@ -76,14 +48,6 @@ class Bounded(NamedTuple):
     value: float
     stderr: float
     limit: float
-
-
-class _Moments(NamedTuple):
-    """Mean, variance and third central moment of a function under a law."""
-
-    mean: float
-    variance: float
-    third: float
 
 
 def lower_bound(div: FDivergence, folds: Sequence[tuple[HeldOut, HeldOut]], level: float, z: float) -> Bounded:
@@ -102,18 +66,33 @@ def lower_bound(div: FDivergence, folds: Sequence[tuple[HeldOut, HeldOut]], leve
         Of the one-sided limit.
     z : float
     """
-    windows = [_best_window(div, seen, z) for seen, _ in folds]
-    return _evaluate(div, [(held, window) for (_, held), window in zip(folds, windows, strict=True)], level)
+    sizes = _sizes([held for _, held in folds])
+    windows = [_best_window(div, seen, sizes, z) for seen, _ in folds]
+    terms = [terms_of(div, held, window) for (_, held), window in zip(folds, windows, strict=True)]
+    found = _evaluate(terms, level, div.f_one)
+    return pooled(found, div.f_one) if len(folds) > 1 else found
 
 
-def _evaluate(div: FDivergence, folds: Sequence[tuple[HeldOut, Window]], level: float) -> Bounded:
-    """The bound that held-out points give with a window each; the folds count by their numbers of points."""
-    n, m = (sum(len(getattr(held, side)) for held, _ in folds) for side in ("x", "y"))
-    value, variance, third = div.f_one, 0.0, 0.0
-    for held, window in folds:
-        under_p, under_q = _moments(div, held, window)
-        share_x, share_y = len(held.x) / n, len(held.y) / m
-        size_x, size_y = held.sizes
+def pooled(found: Bounded, floor: float) -> Bounded:
+    """The bound of several folds, with no limit above the floor unless the value is sqrt(2) of its reach above it.
+
+    Where laws are hardly apart, a critic owes its sign to the folds it was fitted to, and so all critics to one
+    another: each pair of folds enters twice, as in a degenerate U-statistic, and the variance of the sum approaches
+    twice the sum of the variances. At a distance of one standard error this is over: critics then agree by themselves.
+    """
+    near = found.value - floor < math.sqrt(2) * (found.value - found.limit)
+    return found._replace(limit=min(found.limit, floor)) if near else found
+
+
+def _evaluate(folds: Sequence[Terms], level: float, base: float = 0.0) -> Bounded:
+    """The bound that held-out points give, from a base on; the folds count by their numbers of points."""
+    n, m = (sum(len(getattr(held, side)) for held, _, _ in folds) for side in ("x", "y"))
+    believed = believed_range(*_sizes([held for held, _, _ in folds]))
+    value, variance, third = base, 0.0, 0.0
+    for terms in folds:
+        size_x, size_y = terms.held.sizes
+        under_p, under_q = moments(terms, believed)
+        share_x, share_y = len(terms.held.x) / n, len(terms.held.y) / m
         value += share_x * under_p[0].mean - share_y * under_q[0].mean
         # The larger of what the own sample shows and what both samples say, in case the ratio is off.
         variance += share_x**2 * max(part.variance for part in under_p) / size_x
@@ -124,10 +103,21 @@ def _evaluate(div: FDivergence, folds: Sequence[tuple[HeldOut, Window]], level: 
     return Bounded(value, stderr, value - _reach(stderr, third, level))
 
 
+def _sizes(parts: Sequence[HeldOut]) -> tuple[float, float]:
+    """Effective sizes of what all parts hold together."""
+    return sum(part.sizes[0] for part in parts), sum(part.sizes[1] for part in parts)
+
+
 def unclipped(div: FDivergence, held: HeldOut, level: float) -> Bounded:
     """The bound that log ratios give as they are; inf or nan where they leave the range of float64."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return _evaluate(div, [(held, Window(-math.inf, math.inf))], level)
+        return _evaluate([terms_of(div, held, Window(-math.inf, math.inf))], level, div.f_one)
+
+
+def by_critic(held: HeldOut, critic: _F, conjugate: _F, level: float) -> Bounded:
+    """The bound from T and f*(T) at the points of x, then those of y (n + m,), `held` having the log ratios of T."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _evaluate([Terms(held, critic, conjugate)], level)
 
 
 def plugged_in(div: FDivergence, held: HeldOut) -> float:
@@ -156,7 +146,7 @@ def _both_sides(div: FDivergence, l: _F) -> _F:
 
 def bound_of(critic: _F, conjugate: _F, x_shares: _F, y_shares: _F, level: float) -> Bounded:
     """The bound from T at the points of x (n,) and f*(T) at those of y (m,)."""
-    p, q = _central(critic, x_shares), _central(conjugate, y_shares)
+    p, q = central(critic, x_shares), central(conjugate, y_shares)
     sizes = 1 / float(x_shares @ x_shares), 1 / float(y_shares @ y_shares)
     stderr = math.sqrt(p.variance / sizes[0] + q.variance / sizes[1])
     third = p.third / sizes[0] ** 2 - q.third / sizes[1] ** 2
@@ -180,58 +170,26 @@ def _reach(stderr: float, third: float, level: float) -> float:
     """How far below the value the lower limit is.
 
     Johnson (1978) and Hall (1992): for a skewed mean the studentised quantile z becomes z - s (2 z^2 + 1)/6, with s
-    the skewness of the mean. Applied only where it lowers the limit.
+    the skewness of the mean. Applied only where it lowers the limit; inf where the moments are beyond float64.
     """
+    if not (math.isfinite(stderr) and math.isfinite(third)):
+        return math.inf
     z = max(NormalDist().inv_cdf(level), 0.0)
-    skewness = _skewness(third, stderr)
+    skewness = skewness_of(third, stderr)
     return stderr * max(z, z - skewness * (2 * z * z + 1) / 6)
 
 
-def _skewness(third: float, stderr: float) -> float:
-    """third / stderr^3; 0 for a mean that does not vary, or so little that the cube vanishes."""
-    cube = stderr**3
-    return third / cube if cube > 0 else 0.0
-
-
-def _moments(div: FDivergence, held: HeldOut, window: Window) -> tuple[list[_Moments], list[_Moments]]:
-    """Moments of T under P and of f*(T) under Q: each by its own sample, and by both samples.
-
-    By both, what Q meets rarely and P often is seen there; exact as far as l is.
+def _best_window(div: FDivergence, seen: HeldOut, sizes: tuple[float, float], z: float) -> Window:
+    """The window of largest promise for held-out samples of these sizes, one side after the other; never beyond their
+    logs, where a single draw of Q would have to stand for more than all draws do.
     """
-    critic, conjugate = div.log_ratio.activation, div.log_ratio.conj_activation
-    l = np.clip(np.concatenate([held.x, held.y]), *window)
-    # Relative to l = 0, where T - f*(T) = f(1): nothing cancels where the laws are nearly equal.
-    zero = np.zeros(1)
-    t, c = critic(l) - critic(zero), conjugate(l) - conjugate(zero)
-    n, (to_p, to_q) = len(held.x), held.both_as
-    return [_central(t[:n], held.x_shares), _central(t, to_p)], [_central(c[n:], held.y_shares), _central(c, to_q)]
-
-
-def _central(values: _F, shares: _F) -> _Moments:
-    total = float(shares.sum())
-    if total <= 0:
-        return _Moments(0.0, 0.0, 0.0)
-    mean = float(shares @ values) / total
-    gaps = values - mean
-    size = total**2 / float(shares @ shares)
-    squares = gaps * gaps
-    return _Moments(
-        mean, float(shares @ squares) / total * size / max(size - 1, 1.0), float(shares @ (squares * gaps)) / total
-    )
-
-
-def _best_window(div: FDivergence, seen: HeldOut, z: float) -> Window:
-    """The window of largest promise, one side after the other; never beyond the log of the effective sizes.
-
-    Beyond log m, a single draw of Q would have to stand for more than all draws do.
-    """
-    n, m = seen.sizes
+    n, m = sizes
     seen = _thinned(seen)
     highest, lowest = (max(math.log(size), 2 * _LOOSEST) for size in (m, n))
     tops = [Window(-lowest, c) for c in np.geomspace(_LOOSEST, highest, _STEPS)]
-    window = max(tops, key=lambda trial: _promise(div, seen, trial, (n, m), z))
+    window = max(tops, key=lambda trial: _promise(div, seen, trial, sizes, z))
     bottoms = [Window(-c, window.high) for c in np.geomspace(_LOOSEST, lowest, _STEPS)]
-    return max(bottoms, key=lambda trial: _promise(div, seen, trial, (n, m), z))
+    return max(bottoms, key=lambda trial: _promise(div, seen, trial, sizes, z))
 
 
 def _thinned(seen: HeldOut) -> HeldOut:
@@ -242,10 +200,10 @@ def _thinned(seen: HeldOut) -> HeldOut:
 
 def _promise(div: FDivergence, seen: HeldOut, window: Window, sizes: tuple[float, float], z: float) -> float:
     """The bound less z standard errors, by the moments that both samples agree on, for samples of the given sizes."""
-    under_p, under_q = _moments(div, seen, window)
+    under_p, under_q = moments(terms_of(div, seen, window), believed_range(*sizes))
     p, q = under_p[1], under_q[1]
     variance = max(under_p[0].variance, p.variance) / sizes[0] + max(under_q[0].variance, q.variance) / sizes[1]
     third = p.third / sizes[0] ** 2 - q.third / sizes[1] ** 2
     stderr = math.sqrt(variance)
-    skewness = min(_skewness(third, stderr), 0.0)
+    skewness = min(skewness_of(third, stderr), 0.0)
     return p.mean - q.mean - stderr * (z - skewness * (2 * z * z + 1) / 6)

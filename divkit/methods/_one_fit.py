@@ -21,7 +21,8 @@ from divkit.methods import Method
 from divkit.methods._cross_fit import Fold, Sides, cross_fit
 from divkit.methods._derived import derived
 from divkit.methods._diagnostics import doubts_about
-from divkit.methods._held_out import HeldOut, lower_bound, plugged_in
+from divkit.methods._held_moments import HeldOut
+from divkit.methods._held_out import FOR_VALUE, lower_bound, plugged_in
 from divkit.methods._samples import copied_rows, sample_refusal
 from divkit.methods.log_ratio import LogRatioModel, resolve_model
 from divkit.result import Estimand, Estimate
@@ -32,7 +33,6 @@ _F = NDArray[np.float64]
 Value = Literal["bound", "plugin"]
 _DEFAULT: Final = ("linear", "gaussian", "quadratic", "additive", "mixture", "kernel", "neighbours")
 _COPIES: Final = 0.01  # share of the points
-_FOR_VALUE: Final = 1.0  # standard errors by which certainty counts where the value is chosen
 
 
 @dataclass(frozen=True)
@@ -139,8 +139,8 @@ class CrossFitted:
             return derived(div, self.estimate(div.base, level, value))
         assert isinstance(div, FDivergence)
         z = NormalDist().inv_cdf(level)
-        best = lower_bound(div, self._held_out, level, _FOR_VALUE)
-        safe = best if z <= _FOR_VALUE else lower_bound(div, self._held_out, level, z)
+        best = lower_bound(div, self._held_out, level, FOR_VALUE)
+        safe = best if z <= FOR_VALUE else lower_bound(div, self._held_out, level, z)
         raw = best.value if value == "bound" else plugged_in(div, self.held_out)
         shown = min(max(raw, div.f_one), div.upper)
         limit = max(min(shown, safe.limit), div.f_one)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from divkit.methods.log_ratio import LogRatioModel
 
-__all__ = ["Choice", "Entry", "choose"]
+__all__ = ["Choice", "Entry", "choose", "recalibration"]
 
 _F = NDArray[np.float64]
 _PATIENCE: Final = 0.5  # standard errors by which a more flexible entry must win
@@ -101,13 +101,34 @@ def _as_good(choice: Choice, best: Choice, a: _F, b: _F) -> bool:
     return gap <= _PATIENCE * 0.5 * float(np.sqrt(variance))
 
 
+def recalibration(x: _F, y: _F) -> tuple[float, float]:
+    """Factor and shift of log ratios by which those at validation points x (a,) and y (b,) have the least log loss.
+
+    (1, 0) unless they are better by more than half a standard error of the difference.
+    """
+    a, b = (np.full(len(side), 1 / len(side)) for side in (x, y))
+    (factor,), shift = _least_loss(x[None], y[None], a, b)
+    trials = [(x, y), (factor * x + shift, factor * y + shift)]
+    plain, best = (Choice((), np.ones(1), 0.0, l_x, l_y, _loss(l_x, l_y, a, b)) for l_x, l_y in trials)
+    return (1.0, 0.0) if _as_good(plain, best, a, b) else (float(factor), shift)
+
+
 def _calibrated(entries: Sequence[Entry], a: _F, b: _F) -> Choice:
     """The non-negative combination with a shift of least balanced log loss."""
+    x = np.stack([entry.x for entry in entries])  # (k, a)
+    y = np.stack([entry.y for entry in entries])
+    weights, shift = _least_loss(x, y, a, b)
+    l_x, l_y = weights @ x + shift, weights @ y + shift
+    kept = weights > 0
+    models = tuple(entry.model for entry, keep in zip(entries, kept, strict=True) if keep)
+    return Choice(models, weights[kept], shift, l_x, l_y, _loss(l_x, l_y, a, b))
+
+
+def _least_loss(x: _F, y: _F, a: _F, b: _F) -> tuple[_F, float]:
+    """Non-negative weights (k,) and the shift of logits x (k, a) and y (k, b) that have the least balanced log loss."""
     from scipy.optimize import minimize
     from scipy.special import expit
 
-    x = np.stack([entry.x for entry in entries])  # (k, a)
-    y = np.stack([entry.y for entry in entries])
     size = np.maximum(np.sqrt((x**2) @ a + (y**2) @ b), 1e-12)  # (k,): steps of the search in units of the logits
 
     def loss(parameters: _F) -> tuple[float, _F]:
@@ -118,12 +139,9 @@ def _calibrated(entries: Sequence[Entry], a: _F, b: _F) -> Choice:
         value = a @ np.logaddexp(0.0, -l_x) + b @ np.logaddexp(0.0, l_y)
         return float(value) / 2, np.concatenate([[from_y.sum() - from_x.sum()], slope / size]) / 2
 
-    start = np.concatenate([[0.0], size / len(entries)])
+    start = np.concatenate([[0.0], size / len(x)])
     limits = [(None, None), *((0.0, _STEEPEST * s) for s in size)]
     found: Any = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=limits, options={"ftol": 1e-10})
-    shift, weights = float(found.x[0]), found.x[1:] / size
+    weights = found.x[1:] / size
     used = weights * size > 1e-3 * float((weights * size).sum())
-    weights = np.where(used, weights, 0.0)
-    l_x, l_y = weights @ x + shift, weights @ y + shift
-    models = tuple(entry.model for entry, keep in zip(entries, used, strict=True) if keep)
-    return Choice(models, weights[used], shift, l_x, l_y, _loss(l_x, l_y, a, b))
+    return np.where(used, weights, 0.0), float(found.x[0])

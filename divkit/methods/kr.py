@@ -23,7 +23,7 @@ from divkit.methods._critics import (
     splits_of,
     weights_refusal,
 )
-from divkit.methods._held_out import Bounded, bound_of, fold_shares
+from divkit.methods._held_out import Bounded, bound_of, fold_shares, pooled
 from divkit.methods._kr_critics import PENALISED, PROVEN, activations_of, fitted_critics
 from divkit.methods._samples import centred, in_units, pair_refusal
 from divkit.result import Bound, Estimand, Estimate
@@ -190,4 +190,5 @@ def _bound(values: tuple[list[_F], list[_F]], constants: list[float], level: flo
     """The difference of the means of f / K over the folds; f / inf is 0, which bounds W_1 too."""
     divisors = [k if k > 0 else math.inf for k in constants]
     x, y = (np.concatenate([fold / k for fold, k in zip(side, divisors, strict=True)]) for side in values)
-    return bound_of(x, y, *fold_shares(*(consecutive(side) for side in values)), level)
+    found = bound_of(x, y, *fold_shares(*(consecutive(side) for side in values)), level)
+    return pooled(found, 0.0) if len(divisors) > 1 else found

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
@@ -12,20 +15,21 @@ from divkit._stats import clt_interval
 from divkit.divergences import DerivedDivergence, Divergence, FDivergence
 from divkit.measures import Measure, Samples
 from divkit.methods import Method
+from divkit.methods._critic_ratio import log_ratios_of
 from divkit.methods._critics import (
     Network,
     Splits,
     as_function,
     check_settings,
-    consecutive,
     fitted,
-    held_out_values,
     splits_of,
     weights_refusal,
 )
 from divkit.methods._derived import derived
-from divkit.methods._held_out import bound_of, fold_shares
-from divkit.methods._samples import sample_refusal, standardized
+from divkit.methods._held_moments import HeldOut
+from divkit.methods._held_out import FOR_VALUE, lower_bound
+from divkit.methods._race import recalibration
+from divkit.methods._samples import in_blocks, sample_refusal, standardized
 from divkit.result import Bound, Estimand, Estimate
 
 if TYPE_CHECKING:
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["NeuralBound"]
 
 _F = NDArray[np.float64]
+_I = NDArray[np.intp]
 _LOOK: Final = 100  # steps between looks at the validation points
 
 
@@ -61,7 +66,9 @@ class NeuralBound(Method):
 
     Notes
     -----
-    Of the states that training goes through, the one that is best on an eighth of the training points is judged.
+    Of the states that training goes through, the one that is best on an eighth of the training points is judged. The
+    log ratio for which its T would be optimal is recalibrated on the same eighth where that helps, and cut to a window
+    that they choose; it is not believed beyond the sizes of the samples: no draw of Q stands for more than all of them.
     ``info["raw"]`` is the value before it is cut to the range of the divergence, ``info["critic_interval"]`` an
     interval with two ends for what the network sees of it.
 
@@ -124,16 +131,10 @@ class NeuralBound(Method):
         samples = standardized(P.points, Q.points)
         splits = splits_of(len(samples[0]), len(samples[1]), self.folds, rng)
         fit = self._fitted(div, samples, splits, rng)
-        critics = [as_function(fit.critics.one(k)) for k in range(len(splits.held))]
-        values = held_out_values(critics, samples, splits, centred=False)
-        form = div.variational
-        critic, conjugate = (np.concatenate(side) for side in values)
-        found = bound_of(
-            np.asarray(form.activation(critic)),
-            np.asarray(form.conj_activation(conjugate)),
-            *fold_shares(*(consecutive(side) for side in values)),
-            level,
-        )
+        parts = self._judged(div, fit, samples, splits)
+        z = NormalDist().inv_cdf(level)
+        found = lower_bound(div, parts, level, FOR_VALUE)
+        safe = found if z <= FOR_VALUE else lower_bound(div, parts, level, z)
         value = min(max(found.value, div.f_one), div.upper)
         info: dict[str, Any] = {
             "n": len(samples[0]),
@@ -151,10 +152,27 @@ class NeuralBound(Method):
             bound=self.bound,
             estimand=self.estimand,
             stderr=found.stderr,
-            interval=(max(min(found.limit, value), div.f_one), div.upper),
+            interval=(max(min(safe.limit, value), div.f_one), div.upper),
             level=level,
             info=info,
         )
+
+    @staticmethod
+    def _judged(div: FDivergence, fit: Fit, samples: tuple[_F, _F], splits: Splits) -> list[tuple[HeldOut, HeldOut]]:
+        """What the networks say of p/q at the points that chose their state, and at those that judge them."""
+        reach = 1 + math.log(max(len(sample) for sample in samples))  # beyond that nothing is believed anyway
+        parts = []
+        for k, held in enumerate(splits.held):
+            critic = as_function(fit.critics.one(k))
+
+            def log_ratios(rows: tuple[_I, _I], critic: Callable[[_F], _F] = critic) -> list[_F]:
+                values = (in_blocks(critic, sample[own]) for sample, own in zip(samples, rows, strict=True))
+                return [log_ratios_of(div, np.asarray(div.variational.activation(v)), reach) for v in values]
+
+            seen, judging = log_ratios((splits.validation[0][k], splits.validation[1][k])), log_ratios(held)
+            factor, shift = recalibration(seen[0], seen[1])
+            parts.append((_evenly(factor, shift, seen), _evenly(factor, shift, judging)))
+        return parts
 
     def _fitted(self, div: FDivergence, samples: tuple[_F, _F], splits: Splits, rng: np.random.Generator) -> Fit:
         """The networks of all folds."""
@@ -163,3 +181,9 @@ class NeuralBound(Method):
         training = Training(self.steps, self.batch, self.learning_rate, check_every=_LOOK)
         network = Network(self.width, self.depth, "none", "relu", self.device)
         return fitted(samples, splits, div.variational, training, network, rng, progress=self.progress)
+
+
+def _evenly(factor: float, shift: float, log_ratios: list[_F]) -> HeldOut:
+    """Recalibrated log ratios at points that count the same."""
+    x, y = (factor * l + shift for l in log_ratios)
+    return HeldOut.of(x, y, np.ones(len(x)), np.ones(len(y)))

@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from divkit import DIVERGENCES, FDivergence
-from divkit.methods._held_out import HeldOut, Window, bound_of, lower_bound, plugged_in, unclipped
+from divkit.methods._critic_ratio import log_ratios_of
+from divkit.methods._held_moments import HeldOut, Window
+from divkit.methods._held_out import Bounded, bound_of, by_critic, lower_bound, plugged_in, pooled, unclipped
 
 F_DIVERGENCES = {name: div for name, div in DIVERGENCES.items() if isinstance(div, FDivergence)}
 SEEDS = st.integers(0, 2**32 - 1)
@@ -122,3 +124,46 @@ def test_weights_are_shares():
     held = held_out(1)
     assert held.x_shares.sum() == pytest.approx(1.0)
     assert Window(-1.0, 2.0) == (-1.0, 2.0)
+
+
+@given(SEEDS, st.sampled_from(sorted(F_DIVERGENCES)))
+def test_the_log_ratio_of_an_optimal_critic_is_found_again(seed, name):
+    div = F_DIVERGENCES[name]
+    l = np.random.default_rng(seed).uniform(-4, 4, 50)
+    found = log_ratios_of(div, np.asarray(div.log_ratio.activation(l)), 5.0)
+    if name == "total_variation":  # whose optimal critic has two levels
+        np.testing.assert_array_equal(found, 5.0 * np.sign(l))
+    else:
+        np.testing.assert_allclose(found, l, atol=1e-9)
+
+
+@given(st.integers(20, 400), st.floats(0, 700), st.sampled_from(["kl", "jsd", "total_variation", "squared_hellinger"]))
+def test_samples_apart_prove_no_more_than_laws_that_meet_rarely_enough(n, invented, name):
+    # With P(B) = Q(A) = 3/(2 n), n draws of each law are on A and on B alone with probability e^-3 = .05.
+    div = F_DIVERGENCES[name]
+    held = HeldOut.of(np.full(n, invented + 1), np.full(n, -invented - 1), np.ones(n), np.ones(n))
+    rare = 1.5 / n
+    common = 1 - rare
+    least = rare * float(div.f(np.float64(common / rare))) + common * float(div.f(np.float64(rare / common)))
+    assert lower_bound(div, [(held, held)], 0.95, 1.645).limit <= least + 0.01
+    l = np.concatenate([held.x, held.y])
+    critic, conjugate = div.log_ratio.activation(l), div.log_ratio.conj_activation(l)
+    assert by_critic(held, critic, conjugate, 0.95).limit <= least + 0.01
+
+
+def test_pooled_folds_claim_nothing_where_the_value_is_within_its_doubled_variance():
+    assert pooled(Bounded(2.3, 1.0, 2.3 - 1.645), 0.0).limit == 0.0
+    assert pooled(Bounded(2.4, 1.0, 2.4 - 1.645), 0.0).limit == 2.4 - 1.645
+    assert pooled(Bounded(-1.0, 1.0, -2.645), 0.0).limit == -2.645
+
+
+@pytest.mark.parametrize("d", [1, 3, 30])
+@pytest.mark.parametrize("distance", [0.0, 0.25, 0.5, 1.0, 3.0])
+def test_limits_of_pooled_folds_hold_at_any_distance(d, distance):
+    # Five folds, each judging the direction in which the means of the others differ: the critics of W_1 in small.
+    rng = np.random.default_rng(0)
+    gaps = np.sqrt(5) * rng.normal(size=(20_000, 5, d)) + distance * np.eye(d)[0]
+    others = gaps.sum(axis=1, keepdims=True) - gaps
+    values = (gaps * others / np.linalg.norm(others, axis=2, keepdims=True)).sum(axis=2).mean(axis=1)
+    limits = np.array([pooled(Bounded(v, 1.0, v - 1.645), 0.0).limit for v in values])
+    assert (limits <= distance).mean() > 0.945
