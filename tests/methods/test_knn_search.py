@@ -137,3 +137,25 @@ def test_the_tied_share_is_the_count_of_points_with_an_equal(a, b):
 
 def test_points_that_share_one_coordinate_only_are_not_tied():
     assert tied_share(np.array([[0.0, 1.0], [0.0, 2.0]]), np.array([[1.0, 1.0]])) == 0
+
+
+def test_balls_that_hold_thousands_are_counted_in_a_part_of_the_points():
+    rng = np.random.default_rng(0)
+    points, queries = rng.normal(size=(40_000, 2)), rng.normal(size=(300, 2))
+    search = TreeNeighbours(points)
+    radii = rng.choice([0.001, 0.1, 0.5, 2.0, 50.0], 300)
+    exact, rough = search.count(queries, radii), search.rough_count(queries, radii)
+    few = exact < 1000
+    np.testing.assert_array_equal(rough[few], exact[few])
+    assert np.abs(rough[~few] / exact[~few] - 1).max() < 5 * 0.06
+    np.testing.assert_array_equal(rough[radii == 50.0], 40_000)
+    assert abs((rough[~few] / exact[~few]).mean() - 1) < 0.01
+    np.testing.assert_array_equal(rough, TreeNeighbours(points).rough_count(queries, radii))
+
+
+def test_laws_far_apart_cost_no_more_than_a_few_thousand_points_a_ball():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(20_000, 2)), 60 + rng.normal(size=(20_000, 2))
+    found = balls(x, y, 3)
+    assert (found.own == 20_000 - 1).mean() > 0.9  # every ball that reaches y holds all of x
+    np.testing.assert_array_equal(found.other, 3)
