@@ -25,6 +25,7 @@ def task(row: Row) -> str:
 
 def laws() -> str:
     result = load("critics_laws")
+    layers = {row["task"]: row["value"] for row in load("critics_layers")["rows"]}
     rows = [
         [
             task(row),
@@ -33,6 +34,7 @@ def laws() -> str:
             share(row["limit"]),
             share(row["published_SO"]),
             made_of(row),
+            share(layers[row["task"]]),
             share(row["upper"]),
             share(row["null"]),
             seconds(row["seconds"]),
@@ -46,6 +48,7 @@ def laws() -> str:
         "its limit",
         "published, certified",
         "by",
+        "without cones",
         "upper bound",
         "x against x'",
         "time",
@@ -55,7 +58,9 @@ def laws() -> str:
 
 def made_of(row: Row) -> str:
     """What the bound came from."""
-    return f"`{row['activation']}`, {row['depth']} layers" if row["source"] == "kr" else row["source"]
+    if row["source"] != "kr":
+        return str(row["source"])
+    return "`cones`" if row["constraint"] == "cones" else f"`{row['activation']}`, {row['depth']} layers"
 
 
 def promises(rows: list[Row]) -> str:

@@ -16,13 +16,15 @@ from _report import RESULTS, environment, median, race, ratio, show, spread, wri
 
 QUESTION = "How much of W_1 do critics prove, and what does a step of a certified one cost?"
 SEED = 20261121
+STEPS = {"laws": 4000}
 Row = dict[str, Any]
 
 
 def main() -> None:
     args = options()
     for part in tuple(PARTS) if args.part == "all" else (args.part,):
-        rows = PARTS[part](args)
+        own = argparse.Namespace(**{**vars(args), "steps": args.steps or (20 if args.quick else STEPS.get(part, 8000))})
+        rows = PARTS[part](own)
         show(QUESTION, rows)
         if args.json or not args.quick:
             facts = {"question": QUESTION, **environment("torch"), "seed": SEED, "device": device_name(args.device)}
@@ -35,13 +37,12 @@ def options() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, default=None, help="where to write")
     parser.add_argument("--part", choices=("all", *PARTS), default="all")
     parser.add_argument("--tasks", default="", help="only tasks whose name contains this")
-    parser.add_argument("--steps", type=int, default=None, help="of training; 8,000 by default")
+    parser.add_argument("--steps", type=int, default=None, help="of training; 4,000 by default for laws, else 8,000")
     parser.add_argument("--kept", type=Path, default=None, help="file of finished tasks, to go on with and add to")
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
-    if args.kept and args.part not in ("laws", "penalties"):
-        parser.error("--kept is for --part laws or --part penalties, with a file for each")
-    args.steps = args.steps or (20 if args.quick else 8000)
+    if args.kept and args.part not in ("laws", "layers", "penalties"):
+        parser.error("--kept is for --part laws, layers or penalties, with a file for each")
     return args
 
 
@@ -55,6 +56,11 @@ def device_name(device: str) -> str:
 def laws(args: argparse.Namespace) -> list[Row]:
     """The public tasks: what one call proves of the truth."""
     return over_tasks(args, law)
+
+
+def layers(args: argparse.Namespace) -> list[Row]:
+    """The same with networks of orthogonal layers only."""
+    return over_tasks(args, partial(law, constraint="groupsort"))
 
 
 def penalties(args: argparse.Namespace) -> list[Row]:
@@ -86,12 +92,12 @@ def drawn(task: Funnels, args: argparse.Namespace) -> tuple[Any, Any, float, flo
     return (x, y, *task.truth(20_000 if args.quick else 1_000_000, rng))
 
 
-def law(name: str, task: Funnels, args: argparse.Namespace) -> Row:
+def law(name: str, task: Funnels, args: argparse.Namespace, constraint: str = "auto") -> Row:
     """All values are shares of the truth; seconds are for everything, from the arrays to the numbers."""
     import divkit
 
     x, y, truth, error = drawn(task, args)
-    critic = divkit.KRCritic(width=128, steps=args.steps, batch=1024, device=args.device)
+    critic = divkit.KRCritic(constraint, width=128, steps=args.steps, batch=1024, device=args.device)
     points = 1000 if args.quick else 10_000
     found, seconds = timed(partial(divkit.wasserstein1_bounds, x, y, folds=1, points=points, critic=critic, rng=0))
     lower, upper = found
@@ -257,6 +263,7 @@ def double_backward(critics: Any, x: Any, y: Any, generator: Any) -> Any:
 
 PARTS: dict[str, Callable[[argparse.Namespace], list[Row]]] = {
     "laws": laws,
+    "layers": layers,
     "penalties": penalties,
     "toys": toys,
     "neural": neural,

@@ -101,7 +101,7 @@ def _against(
     learn = [_rows(sample, part, [fold, judge]) for sample, part in zip(samples, parts, strict=True)]
     fresh = [sample[part[judge]] for sample, part in zip(samples, parts, strict=True)]
     rival, made_of = fitted_witness(critic, (learn[0], learn[1]), (fresh[0], fresh[1]), rng)
-    facts = {"activation": made_of.activation, "depth": made_of.depth, "lipschitz": made_of.constant}
+    facts = {**made_of.kind._asdict(), "lipschitz": made_of.constant}
     better = _gap(rival, fresh) > max(_gap(_fit(name, learn, points, rng), fresh), 0.0)
     return rival if better else None, facts
 

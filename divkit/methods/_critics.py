@@ -163,13 +163,16 @@ def fitted(
         copies=len(splits.held),
         generator=torch.Generator().manual_seed(seeds[0]),
     ).to(network.device)
+    train, validation = (_on_device(samples, rows, network.device) for rows in (splits.train, splits.validation))
+    draws = torch.Generator(network.device).manual_seed(seeds[1])
+    critics.place(*train, draws)
     fit = maximise(
         critics,
         variational(form),
-        _on_device(samples, splits.train, network.device),
-        _on_device(samples, splits.validation, network.device),
+        train,
+        validation,
         training,
-        generator=torch.Generator(network.device).manual_seed(seeds[1]),
+        generator=draws,
         penalty=penalty,
         progress=progress,
     )

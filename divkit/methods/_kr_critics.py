@@ -19,14 +19,29 @@ if TYPE_CHECKING:
     from divkit.methods.kr import KRCritic
     from divkit.neural.fit import Fit
 
-__all__ = ["PENALISED", "PROVEN", "FoldCritic", "activations_of", "fitted_critics", "fitted_witness"]
+__all__ = ["PENALISED", "PROVEN", "FoldCritic", "Kind", "fitted_critics", "fitted_witness", "kinds_of"]
 
 _F = NDArray[np.float64]
-PROVEN: Final = ("groupsort", "aol", "sll", "spectral", "clip")
+PROVEN: Final = ("groupsort", "cones", "aol", "sll", "spectral", "clip")
 PENALISED: Final = ("gp", "lp")
 _RACERS: Final = ("abs", "half")
+_RATES: Final = {"groupsort": ("muon", 0.1), "cones": ("adam", 0.05)}  # and for the others what Adam takes by default
+_CONES: Final = 2  # peaks, and pits, for each unit of width
 _RACE: Final = 10  # one of so many steps is run before by each
 _LOOK: Final = 200  # steps between looks at the validation points
+
+
+class Kind(NamedTuple):
+    """What a critic is made of; an activation only where there are layers."""
+
+    constraint: str
+    activation: str
+    depth: int
+
+    @property
+    def name(self) -> str:
+        """As in a race: that of the activation, which only one constraint has several of."""
+        return self.activation if self.constraint == "groupsort" else self.constraint
 
 
 class FoldCritic(NamedTuple):
@@ -38,19 +53,17 @@ class FoldCritic(NamedTuple):
         Points (k, d) to values (k,), in float64.
     constant : float
         Its proven Lipschitz constant.
-    activation : str
-    depth : int
+    kind : Kind
     best : float
         On the validation points.
     race : dict
-        What each activation reached there in the race; empty without one.
+        What each kind reached there in the race; empty without one.
     steps : int
     """
 
     function: Callable[[_F], _F]
     constant: float
-    activation: str
-    depth: int
+    kind: Kind
     best: float
     race: dict[str, float]
     steps: int
@@ -59,25 +72,24 @@ class FoldCritic(NamedTuple):
 def fitted_critics(
     method: KRCritic, samples: tuple[_F, _F], splits: Splits, rng: np.random.Generator
 ) -> list[FoldCritic]:
-    """One for each fold, whose own validation points choose the activation; those with the same are one stack."""
-    names, folds = activations_of(method), range(len(splits.held))
-    race: list[dict[str, float]] = [{} for _ in folds]
-    chosen = [names[0]] * len(race)
-    if len(names) > 1:
-        steps = max(1, method.steps // _RACE)
-        reached = {name: _trained(method, samples, splits, name, steps, rng).best for name in names}
-        race = [{name: best[k] for name, best in reached.items()} for k in folds]
-        chosen = [max(own, key=lambda name: own[name]) for own in race]
+    """One for each fold, whose own validation points choose the kind; those of the same kind are one stack."""
     from divkit.neural.lipschitz import proven_lipschitz
 
+    kinds, folds = kinds_of(method), range(len(splits.held))
+    race: list[dict[str, float]] = [{} for _ in folds]
+    chosen = [kinds[0]] * len(race)
+    if len(kinds) > 1:
+        steps = max(1, method.steps // _RACE)
+        reached = {kind: _trained(method, samples, splits, kind, steps, rng).best for kind in kinds}
+        race = [{kind.name: best[k] for kind, best in reached.items()} for k in folds]
+        chosen = [max(kinds, key=lambda kind: reached[kind][k]) for k in folds]
     found: dict[int, FoldCritic] = {}
-    for name in dict.fromkeys(chosen):
-        own = [k for k in folds if chosen[k] == name]
-        fit = _trained(method, samples, splits.only(own), name, method.steps, rng)
+    for kind in dict.fromkeys(chosen):
+        own = [k for k in folds if chosen[k] == kind]
+        fit = _trained(method, samples, splits.only(own), kind, method.steps, rng)
         for i, k in enumerate(own):
             critic = fit.critics.one(i)
-            facts = proven_lipschitz(critic), name, _depth(method, name), fit.best[i], race[k], fit.steps
-            found[k] = FoldCritic(as_function(critic), *facts)
+            found[k] = FoldCritic(as_function(critic), proven_lipschitz(critic), kind, fit.best[i], race[k], fit.steps)
     return [found[k] for k in folds]
 
 
@@ -111,43 +123,48 @@ def fitted_witness(
     return lambda points: in_blocks(critic.function, points) / divisor, critic
 
 
-def activations_of(method: KRCritic) -> tuple[str, ...]:
+def kinds_of(method: KRCritic) -> list[Kind]:
     """Those that race, or the one that is taken."""
-    if method.constraint in ("gp", "lp", "clip", "spectral"):
-        return ("relu",)
-    if method.activation != "auto":
-        return (method.activation,)
-    races = method.constraint == "groupsort" and all(method.width % WIDTHS[name] == 0 for name in _RACERS)
-    return _RACERS if races else _RACERS[:1]
+    if method.constraint == "auto":
+        return [*_of_layers(method, "groupsort"), Kind("cones", "none", 1)]
+    return [Kind("cones", "none", 1)] if method.constraint == "cones" else _of_layers(method, method.constraint)
 
 
-def _depth(method: KRCritic, activation: str) -> int:
-    if method.depth is not None:
-        return method.depth
-    return 7 if method.constraint == "groupsort" and activation == "abs" else 4
+def _of_layers(method: KRCritic, constraint: str) -> list[Kind]:
+    names: tuple[str, ...] = (method.activation,)
+    if constraint in ("gp", "lp", "clip", "spectral"):
+        names = ("relu",)
+    elif method.activation == "auto":
+        races = constraint == "groupsort" and all(method.width % WIDTHS[name] == 0 for name in _RACERS)
+        names = _RACERS if races else _RACERS[:1]
+    deep = {"abs": 7} if constraint == "groupsort" else {}
+    return [Kind(constraint, name, deep.get(name, 4) if method.depth is None else method.depth) for name in names]
 
 
 def _trained(
     method: KRCritic,
     samples: tuple[_F, _F],
     splits: Splits,
-    activation: str,
+    kind: Kind,
     steps: int,
     rng: np.random.Generator,
 ) -> Fit:
     from divkit.neural.fit import Training
     from divkit.neural.penalties import slope_penalty
 
-    penalised = method.constraint in PENALISED
-    optimizer = "muon" if method.constraint == "groupsort" else "adam"
-    constraint = "none" if penalised else method.constraint
+    penalised = kind.constraint in PENALISED
+    optimizer, rate = _RATES.get(kind.constraint, ("adam", None))
+    rate = rate if method.learning_rate is None else method.learning_rate
+    width = _CONES * method.width if kind.constraint == "cones" else method.width
+    layers = "none" if penalised else kind.constraint
+    activation = kind.activation if kind.constraint != "cones" else "abs"  # of which there is none
     return fitted(
         samples,
         splits,
         Wasserstein(1).dual.variational,
-        Training(steps, method.batch, method.learning_rate, optimizer=optimizer, check_every=_LOOK),
-        Network(method.width, _depth(method, activation), constraint, activation, method.device),
+        Training(steps, method.batch, rate, optimizer=optimizer, check_every=_LOOK),
+        Network(width, kind.depth, layers, activation, method.device),
         rng,
-        penalty=slope_penalty(method.penalty, one_sided=method.constraint == "lp") if penalised else None,
+        penalty=slope_penalty(method.penalty, one_sided=kind.constraint == "lp") if penalised else None,
         progress=method.progress,
     )

@@ -24,7 +24,7 @@ from divkit.methods._critics import (
     weights_refusal,
 )
 from divkit.methods._held_out import Bounded, bound_of, fold_shares, pooled
-from divkit.methods._kr_critics import PENALISED, PROVEN, activations_of, fitted_critics
+from divkit.methods._kr_critics import PENALISED, PROVEN, fitted_critics, kinds_of
 from divkit.methods._samples import centred, in_units, pair_refusal
 from divkit.result import Bound, Estimand, Estimate
 
@@ -41,26 +41,29 @@ class KRCritic(Method):
     ----------
     constraint : str
         What keeps the slope of f at 1. "groupsort": orthogonal matrices between activations that keep the length of
-        gradients (Anil, Lucas and Grosse 2019); "aol" and "sll": rescaled matrices and residual layers (Prach and
-        Lampert 2022; Araujo et al. 2023); "spectral" and "clip": normalisation by power iteration, clipped entries. For
-        all of these the constant K of the fitted network is proven by exact norms of its layers, and f / K gives the
-        bound. "gp" and "lp": a penalty on slopes unlike 1, or above 1 (Gulrajani et al. 2017; Petzka, Fischer and
-        Lukovnikov 2018), which proves nothing: ``bound="heuristic"``.
+        gradients (Anil, Lucas and Grosse 2019); "cones": the weighted mean of an upper envelope of peaks c - |z - p|
+        and a lower one of pits |z - q| + b, whose apices are learnt (with one at each point, every 1-Lipschitz
+        function is such an envelope: McShane 1934); "auto" has both race over a tenth of the steps for each fold, whose
+        validation points decide. "aol" and "sll": rescaled matrices and residual layers (Prach and Lampert 2022; Araujo
+        et al. 2023); "spectral" and "clip": normalisation by power iteration, clipped entries. For all of these the
+        constant K of the fitted network is proven by exact norms of its layers, and f / K gives the bound. "gp" and
+        "lp": a penalty on slopes unlike 1, or above 1 (Gulrajani et al. 2017; Petzka, Fischer and Lukovnikov 2018),
+        which proves nothing: ``bound="heuristic"``.
     activation : str
         "abs" (absolute values of half of the channels: MaxMin in rotated coordinates), "maxmin", "sort" or "half" (half
         of the channels sorted, half in pairs) between layers of norm-preserving networks; "relu" is taken with
-        penalties, spectral normalisation and clipping. "auto" has "abs" and "half" race over a tenth of the steps for
-        each fold, whose validation points decide, if the constraint is "groupsort" and the width divisible by 4; else
-        it is "abs".
+        penalties, spectral normalisation and clipping. "auto" has "abs" and "half" race, too, if the constraint is
+        "groupsort" or "auto" and the width divisible by 4; else it is "abs".
     width : int
-        Units of a hidden layer; even for activations of pairs, divisible by 4 for "half".
+        Units of a hidden layer; even for activations of pairs, divisible by 4 for "half". Of cones there are twice as
+        many peaks, and pits.
     depth : int or None
         Hidden layers. None takes 4, and 7 with "abs" under "groupsort".
     steps, batch : int
         Steps of the optimizer, and points of each law a step.
     learning_rate : float or None
-        None takes 0.1 for "groupsort", whose matrices move by orthogonalised momentum, and 0.002 for the others, which
-        Adam moves.
+        None takes 0.1 for "groupsort", whose matrices move by orthogonalised momentum, 0.05 for cones and 0.002 for the
+        others, which Adam moves. A number is for all that race.
     penalty : float
         Factor of the penalty of "gp" and "lp".
     folds : int or None
@@ -88,7 +91,7 @@ class KRCritic(Method):
     ('lower', 'population', True)
     """
 
-    constraint: str = "groupsort"
+    constraint: str = "auto"
     activation: str = "auto"
     width: int = 64
     depth: int | None = None
@@ -109,16 +112,17 @@ class KRCritic(Method):
     draws: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if self.constraint not in (*PROVEN, *PENALISED):
-            known = ", ".join((*PROVEN, *PENALISED))
+        if self.constraint not in ("auto", *PROVEN, *PENALISED):
+            known = ", ".join(("auto", *PROVEN, *PENALISED))
             raise InvalidInput(f"constraint must be one of {known}; got {self.constraint!r}")
         if self.activation not in ("auto", *WIDTHS):
             raise InvalidInput(f"activation must be one of auto, {', '.join(WIDTHS)}; got {self.activation!r}")
         check_settings(self, ("width", "steps", "batch"))
-        for activation in activations_of(self):
-            if self.width % WIDTHS[activation]:
+        for kind in kinds_of(self):
+            if self.width % WIDTHS.get(kind.activation, 1):
                 raise InvalidInput(
-                    f"width must be divisible by {WIDTHS[activation]} for activation {activation!r}, got {self.width}"
+                    f"width must be divisible by {WIDTHS[kind.activation]} for activation {kind.activation!r}, got "
+                    f"{self.width}"
                 )
         if self.depth is not None:
             object.__setattr__(self, "depth", check_integer("depth", self.depth, 1))
@@ -153,7 +157,7 @@ class KRCritic(Method):
         critics = fitted_critics(self, samples, splits, rng)
         values = held_out_values([critic.function for critic in critics], samples, splits, centred=True)
         constants = [critic.constant for critic in critics]
-        proven = self.constraint in PROVEN
+        proven = self.constraint not in PENALISED
         certified, plain = (_bound(values, each, level) for each in (constants, [1.0] * len(constants)))
         found = certified if proven else plain
         units = partial(in_units, exponent=exponent)
@@ -161,9 +165,9 @@ class KRCritic(Method):
         info: dict[str, Any] = {
             "n": len(samples[0]),
             "m": len(samples[1]),
-            "constraint": self.constraint,
-            "activation": tuple(critic.activation for critic in critics),
-            "depth": tuple(critic.depth for critic in critics),
+            "constraint": tuple(critic.kind.constraint for critic in critics),
+            "activation": tuple(critic.kind.activation for critic in critics),
+            "depth": tuple(critic.kind.depth for critic in critics),
             "lipschitz": tuple(constants),
             "folds": len(splits.held),
             "raw": units(found.value),

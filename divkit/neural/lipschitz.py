@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from divkit._errors import InvalidInput, Unsupported
-from divkit.neural.nets import CriticStack, Residual, StackedLinear
+from divkit.neural.nets import Cones, CriticStack, Residual, StackedLinear
 
 __all__ = ["proven_lipschitz", "proven_lipschitz_of_each"]
 
@@ -113,6 +113,8 @@ def _of_layer(layer: nn.Module) -> list[float]:
         return _norms(layer.matrix())
     if isinstance(layer, Residual):
         return _of_residual(layer)
+    if isinstance(layer, Cones):
+        return _of_cones(layer)
     slope = _SLOPES.get(type(layer))
     if slope is None:
         raise Unsupported(
@@ -144,3 +146,11 @@ def _of_residual(layer: Residual) -> list[float]:
     if not (torch.isfinite(scales).all() and torch.isfinite(weight).all()):
         return [math.inf] * len(weight)
     return [max(1.0, 2 * norm**2 - 1) for norm in _norms(weight * scales.rsqrt().unsqueeze(1))]
+
+
+def _of_cones(layer: Cones) -> list[float]:
+    """|w| + |1 - w|: distances have slope 1, and an envelope, softened or not, has a mean of slopes of its parts."""
+    shares = layer.shares().detach().to("cpu", torch.float64)
+    finite = torch.stack([torch.isfinite(own).reshape(len(own), -1).all(1).cpu() for own in layer.parameters()]).all(0)
+    bounds = (shares.abs() + (1 - shares).abs()) * (1 + 4 * _ROUNDING)
+    return [float(bound) if ok else math.inf for bound, ok in zip(bounds, finite, strict=True)]

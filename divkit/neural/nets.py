@@ -15,9 +15,10 @@ from torch import Tensor, nn
 from divkit._activation_widths import WIDTHS
 from divkit._errors import InvalidInput
 from divkit.neural._activations import ACTIVATIONS
+from divkit.neural._cones import Cones
 from divkit.neural._constraints import AlmostOrthogonal, Clipped, Constraint, Free, Orthogonal, Spectral
 
-__all__ = ["ACTIVATIONS", "CONSTRAINTS", "CriticStack", "Residual", "StackedLinear", "critic_stack", "mlp"]
+__all__ = ["ACTIVATIONS", "CONSTRAINTS", "Cones", "CriticStack", "Residual", "StackedLinear", "critic_stack", "mlp"]
 
 CONSTRAINTS: Final[Mapping[str, Constraint]] = MappingProxyType(
     {
@@ -98,6 +99,9 @@ class Residual(nn.Module):
         """Nothing: the layer is 1-Lipschitz whatever its parameters are."""
 
 
+Layer = StackedLinear | Residual | Cones
+
+
 class CriticStack(nn.Module):
     """s real functions of points that are trained side by side, each with parameters of its own.
 
@@ -109,15 +113,15 @@ class CriticStack(nn.Module):
         A name of `ACTIVATIONS`, between linear layers.
     """
 
-    def __init__(self, layers: list[StackedLinear | Residual], activation: str) -> None:
+    def __init__(self, layers: list[Layer], activation: str) -> None:
         super().__init__()
         self.layers = nn.ModuleList(layers)
         self.activation = activation
 
     @property
-    def parts(self) -> list[StackedLinear | Residual]:
+    def parts(self) -> list[Layer]:
         """The layers with their types, which `torch.nn.ModuleList` forgets."""
-        return cast("list[StackedLinear | Residual]", list(self.layers))
+        return cast("list[Layer]", list(self.layers))
 
     @property
     def copies(self) -> int:
@@ -165,6 +169,12 @@ class CriticStack(nn.Module):
             gradient = (gradient * mask) @ matrix
         return gradient
 
+    def place(self, x: Tensor, y: Tensor, generator: torch.Generator) -> None:
+        """Let layers that are made of points begin at some of these, (s, n, d) and (s, m, d)."""
+        for layer in self.parts:
+            if isinstance(layer, Cones):
+                layer.place(x, y, generator)
+
     @torch.no_grad()
     def project(self) -> None:
         """What the constraints do after a step."""
@@ -189,7 +199,7 @@ def critic_stack(
     d, width, depth : int
         `depth` hidden layers of `width` units; an even width for activations of pairs.
     constraint : str
-        A name of `CONSTRAINTS`, or "sll" for residual layers.
+        A name of `CONSTRAINTS`, "sll" for residual layers, or "cones" for one layer of `width` peaks and as many pits.
     activation : str
         A name of `ACTIVATIONS`.
     copies : int
@@ -206,16 +216,18 @@ def critic_stack(
             raise InvalidInput(f"{name} must be at least 1, got {value}")
     if activation not in ACTIVATIONS:
         raise InvalidInput(f"activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}")
-    if width % WIDTHS[activation]:
+    if constraint != "cones" and width % WIDTHS[activation]:
         raise InvalidInput(f"width must be divisible by {WIDTHS[activation]} for {activation}, got {width}")
+    if constraint == "cones":
+        return CriticStack([Cones(copies, d, width, generator)], activation)
     if constraint == "sll":
         first = StackedLinear(copies, d, width, Orthogonal(), generator)
         residuals = [Residual(copies, width, generator) for _ in range(depth)]
         return CriticStack([first, *residuals, StackedLinear(copies, width, 1, Orthogonal(), generator)], activation)
     if constraint not in CONSTRAINTS:
-        raise InvalidInput(f"constraint must be one of {', '.join(CONSTRAINTS)}, sll; got {constraint!r}")
+        raise InvalidInput(f"constraint must be one of {', '.join(CONSTRAINTS)}, sll, cones; got {constraint!r}")
     kind, widths = CONSTRAINTS[constraint], [d, *[width] * depth, 1]
-    layers: list[StackedLinear | Residual] = [
+    layers: list[Layer] = [
         StackedLinear(copies, fan_in, fan_out, kind, generator) for fan_in, fan_out in pairwise(widths)
     ]
     stack = CriticStack(layers, activation)

@@ -49,7 +49,7 @@ def test_very_many_points_are_held_out_once():
     assert len(splits.held) == 1
 
 
-@pytest.mark.parametrize("constraint", ["groupsort", "aol", "sll", "spectral", "clip"])
+@pytest.mark.parametrize("constraint", ["auto", "groupsort", "cones", "aol", "sll", "spectral", "clip"])
 def test_proven_critics_give_lower_bounds(constraint):
     x, y = shifted(2, 1.0)
     d = wasserstein1(x, y, method=KRCritic(constraint, **SMALL), rng=0)
@@ -150,7 +150,7 @@ def test_weights_and_few_points_are_refused(method):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"constraint": "hope"}, "constraint must be one of groupsort, aol, sll, spectral, clip, gp, lp"),
+        ({"constraint": "hope"}, "constraint must be one of auto, groupsort, cones, aol, sll, spectral, clip, gp, lp"),
         ({"steps": 0}, "steps"),
         ({"steps": None}, "steps"),
         ({"width": 2.5}, "width"),
@@ -177,20 +177,35 @@ def test_limits_of_critics_hold_in_a_hundred_draws(d, shift):
     assert held >= 95  # of 100, as the limit is one for what small networks see
 
 
-def test_activations_race_on_validation_points_and_the_winner_is_named():
+def test_kinds_of_critics_race_on_validation_points_and_the_winner_is_named():
     x, y = shifted(3, 1.0, 300, 300, 0)
     method = KRCritic(width=8, steps=60, batch=64)
     raced, scaled = (wasserstein1(factor * x, factor * y, method=method, rng=0).info for factor in (1.0, 1024.0))
+    made_of = {"abs": ("groupsort", "abs", 7), "half": ("groupsort", "half", 4), "cones": ("cones", "none", 1)}
     for k in range(5):
         own = raced["race"][k]
-        assert set(own) == {"abs", "half"}
-        assert raced["activation"][k] == max(own, key=own.get)
-        assert raced["depth"][k] == {"abs": 7, "half": 4}[raced["activation"][k]]
+        assert set(own) == set(made_of)
+        kind = made_of[max(own, key=own.get)]
+        assert (raced["constraint"][k], raced["activation"][k], raced["depth"][k]) == kind
         assert scaled["race"][k] == {name: 1024 * value for name, value in own.items()}
-    told = wasserstein1(x, y, method=KRCritic(activation="maxmin", **SMALL), rng=0).info
+
+
+def test_what_is_named_does_not_race():
+    x, y = shifted(3, 1.0, 300, 300, 0)
+    told = wasserstein1(x, y, method=KRCritic("groupsort", activation="maxmin", **SMALL), rng=0).info
     assert (set(told["activation"]), set(told["depth"]), told["race"]) == ({"maxmin"}, {2}, ({},) * 5)
-    pairs = wasserstein1(x, y, method=KRCritic(width=10, depth=2, steps=20), rng=0).info
+    pairs = wasserstein1(x, y, method=KRCritic("groupsort", width=10, depth=2, steps=20), rng=0).info
     assert set(pairs["activation"]) == {"abs"}  # half of the channels sorted would need fours
+    cones = wasserstein1(x, y, method=KRCritic("cones", width=9, steps=20), rng=0).info
+    assert (set(cones["constraint"]), cones["race"]) == ({"cones"}, ({},) * 5)
+
+
+@pytest.mark.parametrize("d", [1, 2, 32])
+def test_a_point_and_the_sphere_round_it_are_told_apart_by_a_cone(d):
+    y = np.random.default_rng(0).standard_normal((2000, d))
+    y /= np.linalg.norm(y, axis=1, keepdims=True)
+    found = wasserstein1(np.zeros_like(y), y, method=KRCritic("cones", width=16, steps=300), rng=0)
+    assert 0.999 < found <= 1.0
 
 
 def test_points_that_are_held_out_do_not_choose_what_judges_them():
@@ -204,5 +219,5 @@ def test_points_that_are_held_out_do_not_choose_what_judges_them():
         for sample, rows in zip(moved, splits.held[k], strict=True):
             sample[rows] += 5.0
         after = fitted_critics(method, moved, splits, np.random.default_rng(1))
-        assert (after[k].activation, after[k].race) == (before[k].activation, before[k].race)
+        assert (after[k].kind, after[k].race) == (before[k].kind, before[k].race)
         assert any(after[j].race != before[j].race for j in range(5) if j != k)

@@ -41,7 +41,7 @@ def steepest(critics, trials=4000):
         return ((critics(a) - critics(b)).abs() / (a - b).norm(dim=1)).max(dim=1).values
 
 
-@pytest.mark.parametrize("constraint", [*CONSTRAINTS, "sll"])
+@pytest.mark.parametrize("constraint", [*CONSTRAINTS, "sll", "cones"])
 @pytest.mark.parametrize("activation", ["maxmin", "sort", "half", "relu"])
 def test_no_slope_exceeds_the_proven_constant(constraint, activation):
     critics = trained(constraint, activation)

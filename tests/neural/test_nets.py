@@ -38,7 +38,7 @@ def test_activations_that_permute_keep_all_values(name):
     assert torch.equal(ACTIVATIONS[name](a).sort(dim=1).values, a.sort(dim=1).values)
 
 
-@pytest.mark.parametrize("constraint", [*CONSTRAINTS, "sll"])
+@pytest.mark.parametrize("constraint", [*CONSTRAINTS, "sll", "cones"])
 def test_values_have_one_row_a_critic(constraint):
     critics = critic_stack(3, width=8, depth=2, constraint=constraint, copies=4, generator=seeded()).double()
     z = normals(10, 3)
