@@ -16,7 +16,7 @@ from _report import RESULTS, environment, median, race, ratio, show, spread, wri
 
 QUESTION = "How much of W_1 do critics prove, and what does a step of a certified one cost?"
 SEED = 20261121
-STEPS = {"laws": 4000}
+STEPS = {"laws": 3000, "penalties": 4000}
 Row = dict[str, Any]
 
 
@@ -37,7 +37,12 @@ def options() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, default=None, help="where to write")
     parser.add_argument("--part", choices=("all", *PARTS), default="all")
     parser.add_argument("--tasks", default="", help="only tasks whose name contains this")
-    parser.add_argument("--steps", type=int, default=None, help="of training; 4,000 by default for laws, else 8,000")
+    parser.add_argument(
+        "--steps",
+        type=int,
+        default=None,
+        help="of training",
+    )
     parser.add_argument("--kept", type=Path, default=None, help="file of finished tasks, to go on with and add to")
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
