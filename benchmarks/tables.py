@@ -14,6 +14,7 @@ from pathlib import Path
 from _critic_tables import TABLES as CRITIC_TABLES
 from _fdiv_coverage_tables import TABLES as COVERAGE_TABLES
 from _fdiv_tables import TABLES as FDIV_TABLES
+from _gan_tables import TABLES as GAN_TABLES
 from _markdown import footer, load, markdown, ms, times
 from _transport_tables import (
     exact_transport,
@@ -158,6 +159,7 @@ TABLES: dict[str, Callable[[], str]] = {
     **FDIV_TABLES,
     **COVERAGE_TABLES,
     **CRITIC_TABLES,
+    **GAN_TABLES,
 }
 
 

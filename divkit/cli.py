@@ -1,4 +1,4 @@
-"""The command line: `divkit estimate`, `divkit methods`, `divkit warmup`, `divkit example`."""
+"""The command line: `divkit estimate`, `divkit methods`, `divkit train`, `divkit warmup`, `divkit example`."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ from rich.console import Console
 from rich.table import Table
 
 from divkit._cli_measures import Kind, file_measure, kind_of
+from divkit._cli_train import Wanted
+from divkit._cli_train import train as train_gan
 from divkit._errors import DivkitError, DivkitWarning, InvalidInput
 from divkit._files import read_array
+from divkit._gan_names import objective_names
 from divkit.api import estimate as estimate_verb
 from divkit.catalog import resolve_divergence
 from divkit.divergences import Wasserstein
@@ -166,6 +169,40 @@ def methods(as_json: Json = False) -> None:
     for row in rows:
         table.add_row(*row)
     Console(width=None if sys.stdout.isatty() else 140).print(table)
+
+
+@app.command()
+def train(
+    problem: Annotated[
+        str, typer.Argument(help="ring, grid, fgan-mixture, swissroll, digits, or a file of points or images (.npy).")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for metrics, pictures, points and the checkpoint.")],
+    objective: Annotated[str, typer.Option(help=f"One of {', '.join(objective_names())}.")] = "relativistic",
+    steps: Annotated[int, typer.Option(help="Of the generator.", min=1)] = 10_000,
+    batch: Annotated[int, typer.Option(help="Points of the data a step.", min=1)] = 256,
+    learning_rate: Annotated[float, typer.Option(help="Of Adam, falling to 0 along a cosine.")] = 1e-3,
+    width: Annotated[int, typer.Option(help="Units of a hidden layer; half as many channels.", min=1)] = 128,
+    depth: Annotated[int, typer.Option(help="Hidden layers.", min=1)] = 3,
+    look_every: Annotated[int, typer.Option(help="Steps between metrics.", min=1)] = 250,
+    device: Annotated[str, typer.Option(help="As in torch: cpu, cuda.")] = "cpu",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the training in the folder.")] = False,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Train a GAN, watched by what is known of the law; needs torch."""
+    wanted = Wanted(
+        problem, objective, steps, batch, learning_rate, width, depth, look_every, seed, device, resume, not as_json
+    )
+    found = train_gan(wanted, out)
+    files = [str(path) for path in found.files]
+    if as_json:
+        _print_json({"problem": problem, "objective": objective, "metrics": found.metrics, "files": files})
+        return
+    table = Table("metric", "value", title=f"{problem}, {objective}")
+    for name, value in found.metrics.items():
+        table.add_row(name, f"{value:,.6g}")
+    Console(width=None if sys.stdout.isatty() else 110).print(table)
+    typer.echo(f"wrote {len(files)} files to {out}")
 
 
 @example.command("shifted-uniform")

@@ -1,0 +1,114 @@
+"""What the next step of a training depends on, as it is kept in memory and in a checkpoint."""
+
+from __future__ import annotations
+
+import copy
+import signal
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from divkit._errors import InvalidInput
+from divkit.gan.tricks import Trick
+
+__all__ = ["Players", "deferred_interrupt", "read_checkpoint", "write_checkpoint"]
+
+
+class Players:
+    """Networks, their optimizers, tricks and random numbers.
+
+    Parameters
+    ----------
+    nets : mapping of str to Module
+    adams : sequence of Optimizer
+    tricks : sequence of Trick
+    draws : torch.Generator
+    """
+
+    def __init__(
+        self,
+        nets: Mapping[str, nn.Module],
+        adams: Sequence[torch.optim.Optimizer],
+        tricks: Sequence[Trick],
+        draws: torch.Generator,
+    ) -> None:
+        self.nets, self.adams, self.tricks, self.draws = dict(nets), list(adams), list(tricks), draws
+
+    def state(self, step: int) -> dict[str, Any]:
+        """A copy of everything."""
+        return copy.deepcopy(
+            {
+                "nets": {name: net.state_dict() for name, net in self.nets.items()},
+                "adams": [adam.state_dict() for adam in self.adams],
+                "tricks": [trick.state_dict() for trick in self.tricks],
+                "draws": self.draws.get_state(),
+                "step": step,
+            }
+        )
+
+    def restore(self, state: Mapping[str, Any]) -> int:
+        """Go back to a copy; its step."""
+        for name, net in self.nets.items():
+            net.load_state_dict(state["nets"][name])
+        for adam, kept in zip(self.adams, state["adams"], strict=True):
+            adam.load_state_dict(copy.deepcopy(kept))
+        for trick, kept in zip(self.tricks, state["tricks"], strict=True):
+            trick.load_state_dict(copy.deepcopy(kept))
+        self.draws.set_state(state["draws"].cpu())
+        return int(state["step"])
+
+
+def write_checkpoint(path: Path, content: Mapping[str, Any]) -> None:
+    """Replaced at once: a run that is killed while saving leaves the file before."""
+    part = path.with_name(path.name + ".part")
+    torch.save(dict(content), part)
+    part.replace(path)
+
+
+def read_checkpoint(path: Path, training: Mapping[str, Any], device: torch.device) -> dict[str, Any]:
+    """The content of a checkpoint of the same training.
+
+    Raises
+    ------
+    InvalidInput
+        If the file is no checkpoint, or one of another training.
+    """
+    try:
+        content: dict[str, Any] = torch.load(path, weights_only=True, map_location=device)
+        theirs = content["training"]
+    except Exception as error:
+        raise InvalidInput(f"{path} is no checkpoint of a training ({error}); name another file") from error
+    for name, own in training.items():
+        if theirs.get(name) != own:
+            raise InvalidInput(
+                f"{path} is a checkpoint of another training: {name} is {theirs.get(name)!r} there and {own!r} here; "
+                f"name another file, or pass that"
+            )
+    return content
+
+
+@contextmanager
+def deferred_interrupt() -> Iterator[list[int]]:
+    """A list to which the first Ctrl-C is added, so that a step can be ended before it is obeyed; the second one is
+    obeyed at once. Outside of the main thread, where there are no signals, nothing changes.
+    """
+    asked: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+
+    def note(number: int, _: object) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)

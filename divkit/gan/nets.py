@@ -1,0 +1,156 @@
+"""Generators and discriminators: multilayer perceptrons, and the convolutions of DCGAN."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from divkit._checks import check_integer
+from divkit._errors import InvalidInput
+from divkit.neural.nets import ACTIVATIONS, critic_stack, mlp
+
+__all__ = ["MLPDiscriminator", "dcgan_discriminator", "dcgan_generator", "mlp_pair"]
+
+_SIDES: Final = {8: (4, 8), 28: (7, 14, 28), 32: (4, 8, 16, 32), 64: (4, 8, 16, 32, 64)}  # of the feature maps
+
+
+class MLPDiscriminator(nn.Module):
+    """A perceptron, points (n, d) to values (n,): one critic of `divkit.neural.nets`.
+
+    Parameters
+    ----------
+    d, width, depth : int
+    constraint : str
+        A name of `divkit.neural.nets.CONSTRAINTS`; relu between the layers, MaxMin for "groupsort".
+    generator : torch.Generator, optional
+        For the initial parameters.
+    """
+
+    def __init__(
+        self, d: int, width: int, depth: int, constraint: str = "none", generator: torch.Generator | None = None
+    ) -> None:
+        super().__init__()
+        activation = "maxmin" if constraint == "groupsort" else "relu"
+        self.stack = critic_stack(
+            d, width=width, depth=depth, constraint=constraint, activation=activation, generator=generator
+        )
+
+    def forward(self, points: Tensor) -> Tensor:
+        """(n, d) to (n,)."""
+        values: Tensor = self.stack(points)[0]
+        return values
+
+    def features(self, points: Tensor) -> Tensor:
+        """What the last hidden layer says, (n, width)."""
+        z = points.unsqueeze(0)
+        for layer in self.stack.parts[:-1]:
+            z = ACTIVATIONS[self.stack.activation](layer(z))
+        return z[0]
+
+    def slopes(self, points: Tensor) -> Tensor:
+        """Gradients in the points, (n, d), by the chain rule written out for relu: an ordinary function of the
+        parameters, so that a penalty on them takes one backward pass.
+        """
+        return self.stack.slopes(points.unsqueeze(0))[0]
+
+    def project(self) -> None:
+        """What the constraint does after a step."""
+        self.stack.project()
+
+
+def mlp_pair(
+    latent: int, d: int, *, width: int = 128, depth: int = 3, constraint: str = "none", seed: int = 0
+) -> tuple[nn.Module, nn.Module]:
+    """A generator (n, latent) to (n, d), and a discriminator (n, d) to (n,), both of `depth` hidden layers.
+
+    Parameters
+    ----------
+    latent, d, width, depth : int
+    constraint : str
+        Of the discriminator, as in `divkit.gan.objectives.Objective`.
+    seed : int
+        For the initial parameters; torch's own generator is left as it was.
+
+    Raises
+    ------
+    InvalidInput
+        For sizes below 1 and unknown constraints.
+    """
+    sizes = {"latent": latent, "d": d, "width": width, "depth": depth}
+    for name, value in sizes.items():
+        check_integer(name, value, 1)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        generator = mlp(latent, d, width=width, depth=depth)
+    draws = torch.Generator().manual_seed(seed)
+    return generator, MLPDiscriminator(d, width, depth, constraint, draws)
+
+
+def dcgan_generator(latent: int, channels: int, side: int, *, width: int = 64) -> nn.Sequential:
+    """(n, latent) to images (n, channels, side, side) in [-1, 1]: Radford, Metz and Chintala (2016).
+
+    Transposed convolutions that double the side, batch normalisation everywhere but at the output, relu, tanh at the
+    end.
+
+    Parameters
+    ----------
+    latent, channels : int
+    side : {8, 28, 32, 64}
+    width : int
+        Channels before the last layer; each layer towards the noise has twice as many.
+    """
+    sides = _sides(side)
+    depths = [width * 2**i for i in reversed(range(len(sides) - 1))]  # channels at each side but the last
+    layers: list[nn.Module] = [
+        nn.Unflatten(1, (latent, 1, 1)),
+        nn.ConvTranspose2d(latent, depths[0], sides[0], bias=False),
+        nn.BatchNorm2d(depths[0]),
+        nn.ReLU(),
+    ]
+    for fan_in, fan_out in pairwise(depths):
+        layers += [nn.ConvTranspose2d(fan_in, fan_out, 4, 2, 1, bias=False), nn.BatchNorm2d(fan_out), nn.ReLU()]
+    layers += [nn.ConvTranspose2d(depths[-1], channels, 4, 2, 1), nn.Tanh()]
+    return _initialised(nn.Sequential(*layers))
+
+
+def dcgan_discriminator(channels: int, side: int, *, width: int = 64) -> nn.Sequential:
+    """Images (n, channels, side, side) to raw values (n,): strided convolutions, leaky relu of 0.2, no normalisation of
+    the input.
+
+    Parameters
+    ----------
+    channels : int
+    side : {8, 28, 32, 64}
+    width : int
+        Channels of the first layer; each further one has twice as many.
+    """
+    sides = _sides(side)
+    depths = [width * 2**i for i in range(len(sides) - 1)]
+    layers: list[nn.Module] = [nn.Conv2d(channels, depths[0], 4, 2, 1), nn.LeakyReLU(0.2)]
+    for fan_in, fan_out in pairwise(depths):
+        layers += [nn.Conv2d(fan_in, fan_out, 4, 2, 1, bias=False), nn.BatchNorm2d(fan_out), nn.LeakyReLU(0.2)]
+    layers += [nn.Conv2d(depths[-1], 1, sides[0]), nn.Flatten(0)]
+    return _initialised(nn.Sequential(*layers))
+
+
+def _sides(side: int) -> tuple[int, ...]:
+    if side not in _SIDES:
+        raise InvalidInput(f"side must be one of {', '.join(map(str, _SIDES))}, got {side!r}; resize the images")
+    return _SIDES[side]
+
+
+@torch.no_grad()
+def _initialised(net: nn.Sequential) -> nn.Sequential:
+    """All weights from N(0, 0.02^2), those of normalisations around 1, as in the paper."""
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            module.weight.normal_(0.0, 0.02)
+            if module.bias is not None:
+                module.bias.zero_()
+        elif isinstance(module, nn.BatchNorm2d):
+            module.weight.normal_(1.0, 0.02)
+            module.bias.zero_()
+    return net

@@ -1,0 +1,81 @@
+"""How a GAN is trained."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from divkit._checks import check_integer
+from divkit._errors import InvalidInput
+
+__all__ = ["Settings"]
+
+_SCHEDULES: Final[Mapping[str, Callable[[float], float]]] = {
+    "constant": lambda t: 1.0,
+    "linear": lambda t: 1.0 - t,
+    "cosine": lambda t: 0.5 * (1 + math.cos(math.pi * t)),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a GAN is trained.
+
+    Parameters
+    ----------
+    steps : int
+        Of the generator.
+    batch : int
+        Points of the data, and of the model, a step of either network.
+    latent : int
+        Dimension of the noise, standard normal.
+    learning_rate, discriminator_rate : float
+        Of Adam; the second is the first one by default.
+    betas : (float, float)
+    schedule : {"constant", "linear", "cosine"}
+        Of both rates, to 0.
+    critic_steps : int or None
+        Steps of the discriminator for each of the generator; None takes those of the objective.
+    averaging : float or None
+        Decay of the running mean of the generator's parameters, from which points are drawn in the end; None for none.
+    look_every : int
+        Steps between metrics.
+    seed : int
+    """
+
+    steps: int = 10_000
+    batch: int = 256
+    latent: int = 2
+    learning_rate: float = 2e-4
+    discriminator_rate: float | None = None
+    betas: tuple[float, float] = (0.0, 0.9)
+    schedule: str = "cosine"
+    critic_steps: int | None = None
+    averaging: float | None = 0.999
+    look_every: int = 100
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "latent", "look_every"):
+            object.__setattr__(self, name, check_integer(name, getattr(self, name), 1))
+        if self.critic_steps is not None:
+            object.__setattr__(self, "critic_steps", check_integer("critic_steps", self.critic_steps, 1))
+        for name in ("learning_rate", "discriminator_rate"):
+            rate = getattr(self, name)
+            if rate is not None and not (rate > 0 and math.isfinite(rate)):
+                raise InvalidInput(f"{name} must be positive and finite, got {rate!r}")
+        if self.schedule not in _SCHEDULES:
+            raise InvalidInput(f"schedule must be one of {', '.join(_SCHEDULES)}, got {self.schedule!r}")
+        if self.averaging is not None and not 0 <= self.averaging < 1:
+            raise InvalidInput(f"averaging must be in [0, 1) or None, got {self.averaging!r}")
+
+    @property
+    def rates(self) -> tuple[float, float]:
+        """Learning rates of generator and discriminator."""
+        return self.learning_rate, self.discriminator_rate or self.learning_rate
+
+    def fade(self, step: int) -> float:
+        """The share of the learning rates at a step."""
+        return _SCHEDULES[self.schedule](step / self.steps)

@@ -1,0 +1,65 @@
+"""Networks of GANs: shapes, the rules of DCGAN, seeds."""
+
+from __future__ import annotations
+
+import pytest
+
+torch = pytest.importorskip("torch")
+from torch import nn  # noqa: E402
+
+from divkit import InvalidInput  # noqa: E402
+from divkit.gan.nets import MLPDiscriminator, dcgan_discriminator, dcgan_generator, mlp_pair  # noqa: E402
+from divkit.neural.lipschitz import proven_lipschitz  # noqa: E402
+
+
+@pytest.mark.parametrize("side", [8, 28, 32, 64])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_dcgan_makes_and_judges_images_of_every_size(side, channels):
+    images = dcgan_generator(10, channels, side, width=4)(torch.randn(2, 10))
+    assert images.shape == (2, channels, side, side)
+    assert float(images.detach().abs().max()) <= 1
+    assert dcgan_discriminator(channels, side, width=4)(images).shape == (2,)
+
+
+def test_dcgan_normalises_everywhere_but_at_the_images():
+    made, judged = dcgan_generator(10, 1, 32, width=4), dcgan_discriminator(1, 32, width=4)
+    kinds = [type(layer) for layer in made]
+    assert kinds[-2:] == [nn.ConvTranspose2d, nn.Tanh]
+    assert kinds.count(nn.BatchNorm2d) == kinds.count(nn.ReLU) == kinds.count(nn.ConvTranspose2d) - 1
+    kinds = [type(layer) for layer in judged]
+    assert kinds[:3] == [nn.Conv2d, nn.LeakyReLU, nn.Conv2d]
+    assert not any(issubclass(kind, nn.modules.pooling._MaxPoolNd) for kind in kinds)
+    assert all(layer.negative_slope == 0.2 for layer in judged if isinstance(layer, nn.LeakyReLU))
+
+
+def test_other_sides_are_refused():
+    with pytest.raises(InvalidInput, match="side must be one of 8, 28, 32, 64, got 16"):
+        dcgan_generator(10, 1, 16)
+
+
+@pytest.mark.parametrize("constraint", ["none", "clip", "spectral", "groupsort"])
+def test_pairs_have_the_shapes_of_the_data(constraint):
+    generator, discriminator = mlp_pair(4, 3, width=8, depth=2, constraint=constraint)
+    assert discriminator(generator(torch.randn(5, 4))).shape == (5,)
+
+
+def test_seeds_decide_and_leave_the_generator_of_torch_alone():
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    first, second, other = (mlp_pair(2, 2, width=8, depth=1, seed=seed) for seed in (0, 0, 1))
+    assert torch.equal(torch.get_rng_state(), before)
+    z = torch.randn(3, 2)
+    for a, b in zip(first, second, strict=True):
+        assert torch.equal(a(z), b(z))
+    assert not torch.equal(first[0](z), other[0](z))
+
+
+def test_groupsort_discriminators_have_a_proven_slope():
+    critic = MLPDiscriminator(2, 8, 2, "groupsort", torch.Generator().manual_seed(0))
+    assert proven_lipschitz(critic.stack) <= 1 + 1e-3
+
+
+@pytest.mark.parametrize("sizes", [{"latent": 0}, {"d": 0}, {"width": 0}, {"depth": 0}])
+def test_sizes_are_checked(sizes):
+    with pytest.raises(InvalidInput, match=next(iter(sizes))):
+        mlp_pair(**{"latent": 2, "d": 2, **sizes})

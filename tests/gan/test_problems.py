@@ -1,0 +1,88 @@
+"""Problems: units that can be undone, files, and refusals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from divkit import InvalidInput  # noqa: E402
+from divkit._gan_names import objective_names  # noqa: E402
+from divkit.gan.objectives import OBJECTIVES  # noqa: E402
+from divkit.gan.pictures import drawn  # noqa: E402
+from divkit.gan.problems import PROBLEMS, load_problem  # noqa: E402
+
+
+def test_the_names_in_help_texts_are_those_of_the_table():
+    assert objective_names() == list(OBJECTIVES)
+
+
+@pytest.mark.parametrize("name", sorted(PROBLEMS))
+def test_points_are_of_the_size_of_the_networks_units_and_come_back(name):
+    problem = load_problem(name, draws=500)
+    again = load_problem(name, draws=500)
+    np.testing.assert_array_equal(problem.points, again.points)
+    assert len(problem.points) == 500
+    generator, discriminator = problem.players("none", width=8, depth=1)
+    made = generator(torch.randn(4, problem.latent))
+    assert made.shape[1:] == problem.points.shape[1:]
+    assert discriminator(made).shape == (4,)
+    assert 0.3 < problem.points.std() < 1.2
+    if problem.law is not None:
+        original = problem.law.sample(500, 0)
+        np.testing.assert_allclose(problem.restored(problem.points), original, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["ring", "digits"])
+def test_pictures_are_drawn(name):
+    problem = load_problem(name, draws=100)
+    figure = drawn(problem.points, problem.points[:20], title="a title")
+    assert figure.get_suptitle() == "a title"
+    assert drawn(np.zeros((5, 1)) + np.arange(5)[:, None], np.ones((3, 1))).axes
+
+
+def test_files_are_read(tmp_path):
+    rng = np.random.default_rng(0)
+    for name, array, shape in (
+        ("flat", rng.normal(5, 3, 40), (40, 1)),
+        ("table", rng.normal(5, 3, (40, 3)), (40, 3)),
+        ("images", rng.integers(0, 255, (6, 28, 28)), (6, 1, 28, 28)),
+        ("colours", rng.random((6, 3, 32, 32)), (6, 3, 32, 32)),
+    ):
+        np.save(tmp_path / f"{name}.npy", array)
+        problem = load_problem(str(tmp_path / f"{name}.npy"))
+        assert problem.points.shape == shape
+        np.testing.assert_allclose(problem.restored(problem.points), array.reshape(shape), atol=1e-12)
+        assert np.abs(problem.points).max() <= (1.0 + 1e-12 if len(shape) == 4 else 10.0)
+
+
+def test_constant_columns_are_kept_as_they_are(tmp_path):
+    np.save(tmp_path / "a.npy", np.column_stack([np.arange(5.0), np.full(5, 7.0)]))
+    problem = load_problem(str(tmp_path / "a.npy"))
+    np.testing.assert_array_equal(problem.points[:, 1], 0.0)
+    np.testing.assert_allclose(problem.restored(problem.points)[:, 1], 7.0)
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.full((5, 2), np.nan), "a"),
+        (np.zeros((5, 16, 16)), "must be square with side 8, 28, 32 or 64"),
+        (np.zeros((2, 2, 2, 2, 2)), "must hold points"),
+    ],
+)
+def test_files_that_hold_no_points_are_refused(tmp_path, array, message):
+    np.save(tmp_path / "a.npy", array)
+    with pytest.raises(InvalidInput, match=message):
+        load_problem(str(tmp_path / "a.npy"))
+
+
+def test_unknown_problems_are_refused_with_the_names():
+    with pytest.raises(InvalidInput, match="problem must be one of ring, grid, fgan-mixture, swissroll, digits or a f"):
+        load_problem("circle")
+
+
+def test_images_take_no_constraint_of_perceptrons():
+    with pytest.raises(InvalidInput, match="have no constraint 'groupsort'"):
+        load_problem("digits", draws=10).players("groupsort")

@@ -1,0 +1,64 @@
+"""`divkit train`: what it writes, resuming, and one-line refusals."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+from divkit.cli import run
+
+SHORT = ["--steps", "8", "--look-every", "4", "--batch", "16", "--width", "8", "--depth", "1"]
+
+
+def test_a_training_leaves_metrics_points_pictures_and_a_checkpoint(tmp_path, capsys):
+    out = tmp_path / "ring"
+    assert run(["train", "ring", "--out", str(out), "--json", *SHORT]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["problem"], found["objective"]) == ("ring", "relativistic")
+    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [4, 8]
+    assert lines[-1] == found["metrics"]
+    assert {"captured", "high_quality"} <= set(lines[-1])
+    assert np.load(out / "samples.npy").shape == (2500, 2)
+    assert (out / "checkpoint.pt").exists()
+    assert list(out.glob("step-*.png"))
+
+
+def test_a_folder_that_holds_a_training_is_not_overwritten(tmp_path, capsys):
+    out = str(tmp_path / "a")
+    assert run(["train", "swissroll", "--out", out, *SHORT]) == 0
+    before = (tmp_path / "a" / "metrics.jsonl").read_text()
+    capsys.readouterr()
+    assert run(["train", "swissroll", "--out", out, *SHORT]) == 2
+    assert "holds a training already; go on with --resume" in capsys.readouterr().err
+    assert run(["train", "swissroll", "--out", out, "--resume", *SHORT]) == 0
+    assert (tmp_path / "a" / "metrics.jsonl").read_text() == before
+    assert run(["train", "ring", "--out", out, "--resume", "--objective", "wgan-gp", *SHORT]) == 2
+    assert "checkpoint of another training" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["circle"], "problem must be one of ring, grid"),
+        (["ring", "--objective", "w-gan"], "objective must be an Objective or one of minimax"),
+        (["nothing.npy"], "nothing.npy"),
+        (["ring", "--resume"], "holds no checkpoint.pt to resume"),
+        (["ring", "--learning-rate", "-1"], "learning_rate must be positive"),
+    ],
+)
+def test_what_cannot_be_trained_is_one_line(tmp_path, capsys, arguments, message):
+    assert run(["train", *arguments, "--out", str(tmp_path / "a"), *SHORT]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_help_lists_the_objectives(capsys):
+    assert run(["train", "--help"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "wgan-groupsort" in text.replace(" ", "") or "wgan-groupsort" in text
