@@ -19,7 +19,7 @@ from divkit.methods._critic_ratio import log_ratios_of
 from divkit.methods._derived import derived
 from divkit.methods._diagnostics import doubts_about
 from divkit.methods._held_moments import HeldOut
-from divkit.methods._held_out import by_critic, unclipped
+from divkit.methods._held_out import by_critic, reach_of, unclipped
 from divkit.methods.crossfit import CrossFit
 from divkit.methods.log_ratio import LogRatioModel
 from divkit.result import Estimate
@@ -233,7 +233,7 @@ def _by_critic(
         found = unclipped(div, held, level)
     else:
         values, conjugate = np.concatenate([held.x, held.y]), _conjugate(div, held)
-        reach = 1 + math.log(max(len(held.x), len(held.y)))
+        reach = reach_of(len(held.x), len(held.y))
         x, y = (log_ratios_of(div, side, reach) for side in (held.x, held.y))
         found = by_critic(HeldOut(x, y, held.x_shares, held.y_shares), values, conjugate, level)
     if not math.isfinite(found.value):

@@ -23,7 +23,6 @@ from divkit.methods._held_moments import (
 )
 
 __all__ = [
-    "FOR_VALUE",
     "Bounded",
     "bound_of",
     "by_critic",
@@ -31,11 +30,12 @@ __all__ = [
     "lower_bound",
     "plugged_in",
     "pooled",
+    "reach_of",
     "unclipped",
 ]
 
 _F = NDArray[np.float64]
-FOR_VALUE: Final = 1.0  # standard errors by which certainty counts where the value is chosen
+_FOR_VALUE: Final = 1.0  # standard errors by which certainty counts where the value is chosen
 _LOOSEST: Final = 0.5  # smallest limit put on a log ratio
 _BEYOND: Final = 1.0  # how far beyond the log of the other sample's size a log ratio is believed
 _STEPS: Final = 8  # limits tried on either side
@@ -50,12 +50,13 @@ class Bounded(NamedTuple):
     limit: float
 
 
-def lower_bound(div: FDivergence, folds: Sequence[tuple[HeldOut, HeldOut]], level: float, z: float) -> Bounded:
+def lower_bound(div: FDivergence, folds: Sequence[tuple[HeldOut, HeldOut]], level: float) -> Bounded:
     """E_P[T] - E_Q[f*(T)] over the held-out points of all folds, T = f'(e^l) with l clipped to a window.
 
     The window of a fold is the one for which its validation points promise the largest bound less z standard
     errors: a few points with huge ratios cost more certainty than they add to the bound. As the window does not depend
-    on the held-out points, what is averaged stays a lower bound for each fold.
+    on the held-out points, what is averaged stays a lower bound for each fold. The value is that of z = 1, the limit
+    that of the z of its level.
 
     Parameters
     ----------
@@ -64,8 +65,13 @@ def lower_bound(div: FDivergence, folds: Sequence[tuple[HeldOut, HeldOut]], leve
         For each fold the log ratios at validation points, which choose the window, and at its held-out points.
     level : float
         Of the one-sided limit.
-    z : float
     """
+    z, best = NormalDist().inv_cdf(level), _best_bound(div, folds, level, _FOR_VALUE)
+    return best if z <= _FOR_VALUE else best._replace(limit=_best_bound(div, folds, level, z).limit)
+
+
+def _best_bound(div: FDivergence, folds: Sequence[tuple[HeldOut, HeldOut]], level: float, z: float) -> Bounded:
+    """The bound by the windows that are best for z standard errors."""
     sizes = _sizes([held for _, held in folds])
     windows = [_best_window(div, seen, sizes, z) for seen, _ in folds]
     terms = [terms_of(div, held, window) for (_, held), window in zip(folds, windows, strict=True)]
@@ -101,6 +107,11 @@ def _evaluate(folds: Sequence[Terms], level: float, base: float = 0.0) -> Bounde
         third -= share_y**3 * max(part.third for part in under_q) / size_y**2
     stderr = math.sqrt(max(variance, 0.0))
     return Bounded(value, stderr, value - _reach(stderr, third, level))
+
+
+def reach_of(n: int, m: int) -> float:
+    """A log ratio beyond which none is believed, whichever of two samples of these sizes it is of."""
+    return _BEYOND + math.log(max(n, m))
 
 
 def _sizes(parts: Sequence[HeldOut]) -> tuple[float, float]:

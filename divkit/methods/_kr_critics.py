@@ -44,6 +44,9 @@ class Kind(NamedTuple):
         return self.activation if self.constraint == "groupsort" else self.constraint
 
 
+_OF_CONES: Final = Kind("cones", "none", 1)
+
+
 class FoldCritic(NamedTuple):
     """What was fitted for one fold.
 
@@ -126,8 +129,8 @@ def fitted_witness(
 def kinds_of(method: KRCritic) -> list[Kind]:
     """Those that race, or the one that is taken."""
     if method.constraint == "auto":
-        return [*_of_layers(method, "groupsort"), Kind("cones", "none", 1)]
-    return [Kind("cones", "none", 1)] if method.constraint == "cones" else _of_layers(method, method.constraint)
+        return [*_of_layers(method, "groupsort"), _OF_CONES]
+    return [_OF_CONES] if method.constraint == "cones" else _of_layers(method, method.constraint)
 
 
 def _of_layers(method: KRCritic, constraint: str) -> list[Kind]:

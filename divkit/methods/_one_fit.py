@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from statistics import NormalDist
 from typing import ClassVar, Final, Literal
 
 import numpy as np
@@ -22,7 +21,7 @@ from divkit.methods._cross_fit import Fold, Sides, cross_fit
 from divkit.methods._derived import derived
 from divkit.methods._diagnostics import doubts_about
 from divkit.methods._held_moments import HeldOut
-from divkit.methods._held_out import FOR_VALUE, lower_bound, plugged_in
+from divkit.methods._held_out import lower_bound, plugged_in
 from divkit.methods._samples import copied_rows, sample_refusal
 from divkit.methods.log_ratio import LogRatioModel, resolve_model
 from divkit.result import Estimand, Estimate
@@ -138,12 +137,10 @@ class CrossFitted:
         if isinstance(div, DerivedDivergence):
             return derived(div, self.estimate(div.base, level, value))
         assert isinstance(div, FDivergence)
-        z = NormalDist().inv_cdf(level)
-        best = lower_bound(div, self._held_out, level, FOR_VALUE)
-        safe = best if z <= FOR_VALUE else lower_bound(div, self._held_out, level, z)
+        best = lower_bound(div, self._held_out, level)
         raw = best.value if value == "bound" else plugged_in(div, self.held_out)
         shown = min(max(raw, div.f_one), div.upper)
-        limit = max(min(shown, safe.limit), div.f_one)
+        limit = max(min(shown, best.limit), div.f_one)
         name = "crossfit" if value == "bound" else "plugin"
         doubts = doubts_about(name, div, self.held_out, self._sides.x.shape[1], stacklevel=4)
         return Estimate(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
@@ -27,7 +25,7 @@ from divkit.methods._critics import (
 )
 from divkit.methods._derived import derived
 from divkit.methods._held_moments import HeldOut
-from divkit.methods._held_out import FOR_VALUE, lower_bound
+from divkit.methods._held_out import lower_bound, reach_of
 from divkit.methods._race import recalibration
 from divkit.methods._samples import in_blocks, sample_refusal, standardized
 from divkit.result import Bound, Estimand, Estimate
@@ -132,9 +130,7 @@ class NeuralBound(Method):
         splits = splits_of(len(samples[0]), len(samples[1]), self.folds, rng)
         fit = self._fitted(div, samples, splits, rng)
         parts = self._judged(div, fit, samples, splits)
-        z = NormalDist().inv_cdf(level)
-        found = lower_bound(div, parts, level, FOR_VALUE)
-        safe = found if z <= FOR_VALUE else lower_bound(div, parts, level, z)
+        found = lower_bound(div, parts, level)
         value = min(max(found.value, div.f_one), div.upper)
         info: dict[str, Any] = {
             "n": len(samples[0]),
@@ -152,7 +148,7 @@ class NeuralBound(Method):
             bound=self.bound,
             estimand=self.estimand,
             stderr=found.stderr,
-            interval=(max(min(safe.limit, value), div.f_one), div.upper),
+            interval=(max(min(found.limit, value), div.f_one), div.upper),
             level=level,
             info=info,
         )
@@ -160,7 +156,7 @@ class NeuralBound(Method):
     @staticmethod
     def _judged(div: FDivergence, fit: Fit, samples: tuple[_F, _F], splits: Splits) -> list[tuple[HeldOut, HeldOut]]:
         """What the networks say of p/q at the points that chose their state, and at those that judge them."""
-        reach = 1 + math.log(max(len(sample) for sample in samples))  # beyond that nothing is believed anyway
+        reach = reach_of(*map(len, samples))
         parts = []
         for k, held in enumerate(splits.held):
             critic = as_function(fit.critics.one(k))

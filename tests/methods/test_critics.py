@@ -177,6 +177,15 @@ def test_limits_of_critics_hold_in_a_hundred_draws(d, shift):
     assert held >= 95  # of 100, as the limit is one for what small networks see
 
 
+@pytest.mark.parametrize("d", [2, 16])
+def test_layers_win_the_race_where_the_best_critic_is_flat(d):
+    x, y = shifted(d, 1.0, n=4000, m=4000)
+    info = wasserstein1(x, y, method=KRCritic(width=32, steps=300, folds=1), rng=0).info
+    (race,) = info["race"]
+    assert max(race["abs"], race["half"]) > race["cones"] + 0.05
+    assert info["constraint"] == ("groupsort",)
+
+
 def test_kinds_of_critics_race_on_validation_points_and_the_winner_is_named():
     x, y = shifted(3, 1.0, 300, 300, 0)
     method = KRCritic(width=8, steps=60, batch=64)
