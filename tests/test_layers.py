@@ -24,7 +24,7 @@ FLOORS: list[set[str]] = [
     {"adapters", "datasets", "exact"},
     {"methods", "transport"},
     {"neural"},
-    {"neural/_activations", "neural/_cones", "neural/_constraints"},
+    {"neural/_activations", "neural/_checkpoint", "neural/_cones", "neural/_constraints"},
     {"neural/nets", "neural/_parallel"},
     {"neural/"},
     {"methods/"},

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from divkit._errors import InvalidInput, NotConverged
 from divkit.neural._ascent import OPTIMIZERS, Ascent
+from divkit.neural._checkpoint import digest, read_checkpoint, shapes_of, write_checkpoint
 from divkit.neural._parallel import averaged_gradients, is_first, share_of_batch
 from divkit.neural.nets import CriticStack
 
@@ -97,10 +98,10 @@ class Fit:
 
 
 def variational(form: Any) -> Objective:
-    """E_P[activation(v)] - E_Q[conj_activation(v)] of a `divkit.VariationalForm`."""
+    """E_P[activation(v)] - E_Q[conj_activation(v)] of a `divkit.VariationalForm`, of values (..., n) and (..., m)."""
 
     def objective(v_p: Tensor, v_q: Tensor) -> Tensor:
-        value: Tensor = form.activation(v_p).mean(dim=1) - form.conj_activation(v_q).mean(dim=1)
+        value: Tensor = form.activation(v_p).mean(dim=-1) - form.conj_activation(v_q).mean(dim=-1)
         return value
 
     return objective
@@ -158,8 +159,11 @@ def maximise(
     with the whole batch. `donsker_varadhan` takes the logarithm of a mean over each part. The first process saves.
     """
     state = _State(critics, training, generator)
-    if checkpoint is not None and Path(checkpoint).exists():
-        state.load(Path(checkpoint))
+    same = {}
+    if checkpoint is not None:
+        same = {**asdict(training), "points": digest(*train, *validation), "networks": shapes_of(critics)}
+        if Path(checkpoint).exists():
+            state.load(Path(checkpoint), same)
     from tqdm import tqdm
 
     with tqdm(total=training.steps, initial=state.step, unit="step", disable=not progress) as bar:
@@ -170,7 +174,7 @@ def maximise(
                     critics.project()
                 state.look(judged(critics, objective, *validation))
                 if checkpoint is not None and is_first():
-                    state.save(Path(checkpoint))
+                    state.save(Path(checkpoint), same)
             bar.update()
     return state.result()
 
@@ -251,27 +255,19 @@ class _State:
         self.critics.eval()
         return Fit(self.critics, self.validation, self.best, self.step)
 
-    def save(self, path: Path) -> None:
-        """All of it, replaced at once: a run that is killed while saving leaves the file before."""
+    def save(self, path: Path, training: Mapping[str, Any]) -> None:
+        """All of it."""
         content = {
-            "training": asdict(self.training),
             "critics": self.critics.state_dict(),
             "kept": self.kept,
             "ascent": self.ascent.state_dict(),
             "generator": self.generator.get_state(),
             **{name: getattr(self, name) for name in ("step", "waited", "validation", "best")},
         }
-        part = path.with_name(path.name + ".part")
-        torch.save(content, part)
-        part.replace(path)
+        write_checkpoint(path, training, content)
 
-    def load(self, path: Path) -> None:
-        content: Mapping[str, Any] = torch.load(path, weights_only=True)
-        if content["training"] != asdict(self.training):
-            raise InvalidInput(
-                f"{path} is a checkpoint of another training, {content['training']}; name another file, or pass that "
-                f"one"
-            )
+    def load(self, path: Path, training: Mapping[str, Any]) -> None:
+        content = read_checkpoint(path, training)
         self.critics.load_state_dict(content["critics"])
         self.kept = dict(content["kept"])
         self.ascent.load_state_dict(content["ascent"])

@@ -116,6 +116,8 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path):
     fitted(training=Training(steps=20, check_every=20), checkpoint=tmp_path / "a.pt")
     with pytest.raises(InvalidInput, match="checkpoint of another training"):
         fitted(training=Training(steps=40, check_every=20), checkpoint=tmp_path / "a.pt")
+    with pytest.raises(InvalidInput, match="points is"):
+        fitted(training=Training(steps=20, check_every=20), train=samples(seed=2), checkpoint=tmp_path / "a.pt")
 
 
 def test_an_objective_that_is_not_finite_stops_with_its_step_and_the_best_state():
