@@ -47,6 +47,13 @@ def environment(*packages: str) -> dict[str, Any]:
     }
 
 
+def device_name(device: str) -> str:
+    """What computed, in words."""
+    import torch
+
+    return torch.cuda.get_device_name(device) if device.startswith("cuda") else "CPU"
+
+
 def _processor() -> str:
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
@@ -63,11 +70,19 @@ def write_json(path: Path, payload: Mapping[str, Any]) -> None:
     print(f"wrote {path.name}")
 
 
-def finish(name: str, question: str, rows: Sequence[Mapping[str, Any]], args: argparse.Namespace, **facts: Any) -> None:
+def finish(
+    name: str,
+    question: str,
+    rows: Sequence[Mapping[str, Any]],
+    args: argparse.Namespace,
+    *,
+    packages: Sequence[str] = (),
+    **facts: Any,
+) -> None:
     """Show the rows, and write them unless this is a quick run."""
     show(question, rows)
     if args.json or not args.quick:
-        payload = {"question": question, **environment(), **facts, "rows": list(rows)}
+        payload = {"question": question, **environment(*packages), **facts, "rows": list(rows)}
         write_json(args.json or RESULTS / f"{name}.json", payload)
 
 

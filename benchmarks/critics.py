@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from _funnels import Funnels, funnels, published
-from _report import RESULTS, environment, median, race, ratio, show, spread, write_json
+from _report import device_name, finish, median, race, ratio, spread
 
 QUESTION = "How much of W_1 do critics prove, and what does a step of a certified one cost?"
 SEED = 20261121
@@ -24,11 +24,8 @@ def main() -> None:
     args = options()
     for part in tuple(PARTS) if args.part == "all" else (args.part,):
         own = argparse.Namespace(**{**vars(args), "steps": args.steps or (20 if args.quick else STEPS.get(part, 8000))})
-        rows = PARTS[part](own)
-        show(QUESTION, rows)
-        if args.json or not args.quick:
-            facts = {"question": QUESTION, **environment("torch"), "seed": SEED, "device": device_name(args.device)}
-            write_json(args.json or RESULTS / f"critics_{part}.json", {**facts, "rows": rows})
+        facts = {"packages": ["torch"], "seed": SEED, "device": device_name(args.device)}
+        finish(f"critics_{part}", QUESTION, PARTS[part](own), args, **facts)
 
 
 def options() -> argparse.Namespace:
@@ -49,13 +46,6 @@ def options() -> argparse.Namespace:
     if args.kept and args.part not in ("laws", "layers", "penalties"):
         parser.error("--kept is for --part laws, layers or penalties, with a file for each")
     return args
-
-
-def device_name(device: str) -> str:
-    """What computed, in words."""
-    import torch
-
-    return torch.cuda.get_device_name(device) if device.startswith("cuda") else "CPU"
 
 
 def laws(args: argparse.Namespace) -> list[Row]:

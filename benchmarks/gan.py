@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from _report import RESULTS, environment, median, show, write_json
+from _report import device_name, finish, median
 
 QUESTION = "Which objectives keep all modes, how soon, and what does a step cost beside a plain loop?"
 SEED = 20261122
-# The step at which each was seen to do well; rates that suit it. Nothing is tuned by seed.
+# The same for all seeds and both laws.
 RECIPES: Final[dict[str, dict[str, Any]]] = {
     "relativistic": {"learning_rate": 1e-3},
     "non-saturating": {"learning_rate": 1e-3},
@@ -35,11 +35,8 @@ Row = dict[str, Any]
 def main() -> None:
     args = options()
     for part in tuple(PARTS) if args.part == "all" else (args.part,):
-        rows = PARTS[part](args)
-        show(QUESTION, rows)
-        if args.json or not args.quick:
-            facts = {"question": QUESTION, **environment("torch"), "seed": SEED, "device": args.device}
-            write_json(args.json or RESULTS / f"gan_{part}.json", {**facts, "rows": rows})
+        facts = {"packages": ["torch"], "seed": SEED, "device": device_name(args.device)}
+        finish(f"gan_{part}", QUESTION, PARTS[part](args), args, **facts)
 
 
 def options() -> argparse.Namespace:
@@ -76,7 +73,6 @@ def training(problem: str, objective: str, steps: int, device: str, seed: int) -
     import torch
 
     from divkit.gan.evaluate import modes
-    from divkit.gan.objectives import OBJECTIVES
     from divkit.gan.problems import load_problem
     from divkit.gan.settings import Settings
     from divkit.gan.trainer import Trainer
@@ -84,7 +80,7 @@ def training(problem: str, objective: str, steps: int, device: str, seed: int) -
     torch.set_num_threads(1)
     data = load_problem(problem, rng=SEED)
     settings = Settings(steps=steps, latent=2, look_every=max(1, min(250, steps)), seed=seed, **RECIPES[objective])
-    players = data.players(OBJECTIVES[objective].constraint, seed=seed)
+    players = data.players(objective, seed=seed)
     trainer = Trainer(*players, objective, data.points, settings, device=device)
     looks: list[tuple[float, Any]] = []
     watching = 0.0
@@ -169,7 +165,7 @@ def _ours(count: int, device: str) -> Any:
 
     def loop() -> None:
         settings = Settings(steps=count, latent=2, averaging=None, look_every=count)
-        Trainer(*data.players("none"), "wgan-gp", data.points, settings, device=device).run()
+        Trainer(*data.players("wgan-gp"), "wgan-gp", data.points, settings, device=device).run()
 
     return loop
 

@@ -77,15 +77,20 @@ def train(wanted: Wanted, out: Path) -> Run:
         look_every=wanted.look_every,
         seed=wanted.seed,
     )
-    players = problem.players(objective.constraint, width=wanted.width, depth=wanted.depth, seed=wanted.seed)
+    players = problem.players(objective, width=wanted.width, depth=wanted.depth, seed=wanted.seed)
     trainer = Trainer(*players, objective, problem.points, settings, device=wanted.device)
     out.mkdir(parents=True, exist_ok=True)
     watch = _Watch(problem, out)
     trainer.run([watch], checkpoint=checkpoint, metrics=out / "metrics.jsonl", progress=wanted.progress)
     samples = out / "samples.npy"
-    np.save(samples, watch.points_of(trainer))
+    np.save(samples, problem.restored(made_by(trainer)))
     pictures = sorted(out.glob("step-*.png"))
     return Run(trainer.history[-1], [out / "metrics.jsonl", samples, checkpoint, *pictures])
+
+
+def made_by(trainer: Trainer) -> Any:
+    """Points of the generator in the units of the networks."""
+    return trainer.sample(_SHOWN).cpu().numpy()
 
 
 class _Watch:
@@ -94,16 +99,13 @@ class _Watch:
     def __init__(self, problem: Problem, out: Path) -> None:
         self.problem, self.out = problem, out
 
-    def points_of(self, trainer: Trainer) -> Any:
-        """Points of the generator in original units."""
-        return self.problem.restored(trainer.sample(_SHOWN).cpu().numpy())
-
     def __call__(self, trainer: Trainer, metrics: Metrics) -> None:
         """Add the modes that are held, and draw."""
         from divkit.gan.evaluate import modes
         from divkit.gan.pictures import drawn
 
-        points = self.points_of(trainer)
+        made = made_by(trainer)
+        points = self.problem.restored(made)
         if self.problem.law is not None:
             report = modes(points, self.problem.law)
             metrics |= {"captured": report.captured, "high_quality": report.high_quality}
@@ -111,8 +113,10 @@ class _Watch:
                 metrics["reverse_kl"] = report.reverse_kl
         steps = trainer.settings.steps
         if trainer.step * _PICTURES // steps > (trainer.step - trainer.settings.look_every) * _PICTURES // steps:
-            data = self.problem.restored(self.problem.points[:_SHOWN])
+            data = self.problem.points[:_SHOWN]
             if data.ndim == 4:  # images as the networks see them
-                data, points = self.problem.points[:_SHOWN], trainer.sample(_SHOWN).cpu().numpy()
+                points = made
+            else:
+                data = self.problem.restored(data)
             title = f"{self.problem.name}, {trainer.objective.name}, step {trainer.step:,}"
             drawn(data, points, title=title).savefig(self.out / f"step-{trainer.step:07d}.png", dpi=110)

@@ -7,16 +7,14 @@ import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from divkit._errors import InvalidInput
 from divkit.gan.tricks import Trick
 
-__all__ = ["Players", "deferred_interrupt", "read_checkpoint", "write_checkpoint"]
+__all__ = ["Players", "deferred_interrupt"]
 
 
 class Players:
@@ -61,35 +59,6 @@ class Players:
             trick.load_state_dict(copy.deepcopy(kept))
         self.draws.set_state(state["draws"].cpu())
         return int(state["step"])
-
-
-def write_checkpoint(path: Path, content: Mapping[str, Any]) -> None:
-    """Replaced at once: a run that is killed while saving leaves the file before."""
-    part = path.with_name(path.name + ".part")
-    torch.save(dict(content), part)
-    part.replace(path)
-
-
-def read_checkpoint(path: Path, training: Mapping[str, Any], device: torch.device) -> dict[str, Any]:
-    """The content of a checkpoint of the same training.
-
-    Raises
-    ------
-    InvalidInput
-        If the file is no checkpoint, or one of another training.
-    """
-    try:
-        content: dict[str, Any] = torch.load(path, weights_only=True, map_location=device)
-        theirs = content["training"]
-    except Exception as error:
-        raise InvalidInput(f"{path} is no checkpoint of a training ({error}); name another file") from error
-    for name, own in training.items():
-        if theirs.get(name) != own:
-            raise InvalidInput(
-                f"{path} is a checkpoint of another training: {name} is {theirs.get(name)!r} there and {own!r} here; "
-                f"name another file, or pass that"
-            )
-    return content
 
 
 @contextmanager

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Final
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from divkit._checks import check_integer
 from divkit._errors import InvalidInput
 from divkit.neural.nets import ACTIVATIONS, critic_stack, mlp
 
-__all__ = ["MLPDiscriminator", "dcgan_discriminator", "dcgan_generator", "mlp_pair"]
+__all__ = ["SIDES", "MLPDiscriminator", "dcgan_discriminator", "dcgan_generator", "mlp_pair", "values_at"]
 
-_SIDES: Final = {8: (4, 8), 28: (7, 14, 28), 32: (4, 8, 16, 32), 64: (4, 8, 16, 32, 64)}  # of the feature maps
+# Of square images, each with the sides of its feature maps.
+SIDES: Final = {8: (2, 4, 8), 28: (7, 14, 28), 32: (4, 8, 16, 32), 64: (4, 8, 16, 32, 64)}
+_NORMS: Final[dict[str, Callable[[int], nn.Module]]] = {
+    "batch": nn.BatchNorm2d,
+    "layer": lambda channels: nn.GroupNorm(1, channels),
+}
 
 
 class MLPDiscriminator(nn.Module):
@@ -116,7 +123,7 @@ def dcgan_generator(latent: int, channels: int, side: int, *, width: int = 64) -
     return _initialised(nn.Sequential(*layers))
 
 
-def dcgan_discriminator(channels: int, side: int, *, width: int = 64) -> nn.Sequential:
+def dcgan_discriminator(channels: int, side: int, *, width: int = 64, normalise: str = "batch") -> nn.Sequential:
     """Images (n, channels, side, side) to raw values (n,): strided convolutions, leaky relu of 0.2, no normalisation of
     the input.
 
@@ -126,20 +133,52 @@ def dcgan_discriminator(channels: int, side: int, *, width: int = 64) -> nn.Sequ
     side : {8, 28, 32, 64}
     width : int
         Channels of the first layer; each further one has twice as many.
+    normalise : {"batch", "layer"}
+        Over what; "layer" where a penalty is on the slope at each image, which must not depend on the others
+        (Gulrajani et al. 2017, section 4).
     """
     sides = _sides(side)
     depths = [width * 2**i for i in range(len(sides) - 1)]
+    if normalise not in _NORMS:
+        raise InvalidInput(f"normalise must be one of {', '.join(_NORMS)}, got {normalise!r}")
+    norm = _NORMS[normalise]
     layers: list[nn.Module] = [nn.Conv2d(channels, depths[0], 4, 2, 1), nn.LeakyReLU(0.2)]
     for fan_in, fan_out in pairwise(depths):
-        layers += [nn.Conv2d(fan_in, fan_out, 4, 2, 1, bias=False), nn.BatchNorm2d(fan_out), nn.LeakyReLU(0.2)]
+        layers += [nn.Conv2d(fan_in, fan_out, 4, 2, 1, bias=False), norm(fan_out), nn.LeakyReLU(0.2)]
     layers += [nn.Conv2d(depths[-1], 1, sides[0]), nn.Flatten(0)]
     return _initialised(nn.Sequential(*layers))
 
 
+def values_at(
+    net: nn.Module, x: Tensor, y: Tensor, parameters: Mapping[str, Tensor] | None = None
+) -> tuple[Tensor, Tensor]:
+    """What a discriminator says of the points of both, (n,) and (m,).
+
+    In one pass, but in two where it normalises batches: in a mixed one it would meet other means than in one of the
+    model alone, from which the generator learns.
+
+    Parameters
+    ----------
+    net : torch.nn.Module
+    x, y : Tensor, shape (n, ...) and (m, ...)
+    parameters : mapping of str to Tensor, optional
+        Taken in place of its own.
+    """
+
+    def values(points: Tensor) -> Tensor:
+        found: Tensor = net(points) if parameters is None else functional_call(net, dict(parameters), (points,))
+        return found
+
+    if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in net.modules()):
+        return values(x), values(y)
+    both = values(torch.cat([x, y]))
+    return both[: len(x)], both[len(x) :]
+
+
 def _sides(side: int) -> tuple[int, ...]:
-    if side not in _SIDES:
-        raise InvalidInput(f"side must be one of {', '.join(map(str, _SIDES))}, got {side!r}; resize the images")
-    return _SIDES[side]
+    if side not in SIDES:
+        raise InvalidInput(f"side must be one of {', '.join(map(str, SIDES))}, got {side!r}; resize the images")
+    return SIDES[side]
 
 
 @torch.no_grad()
@@ -150,7 +189,7 @@ def _initialised(net: nn.Sequential) -> nn.Sequential:
             module.weight.normal_(0.0, 0.02)
             if module.bias is not None:
                 module.bias.zero_()
-        elif isinstance(module, nn.BatchNorm2d):
+        elif isinstance(module, nn.BatchNorm2d | nn.GroupNorm):
             module.weight.normal_(1.0, 0.02)
             module.bias.zero_()
     return net

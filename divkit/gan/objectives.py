@@ -15,8 +15,18 @@ from divkit._errors import InvalidInput
 from divkit.catalog import DIVERGENCES
 from divkit.divergences import IPM, FDivergence, Wasserstein
 from divkit.gan.penalties import Penalty, between, zero_centred
+from divkit.neural.fit import variational
+from divkit.variational import VariationalForm
 
-__all__ = ["OBJECTIVES", "Objective", "f_gan", "smoothed", "wasserstein_gan"]
+__all__ = [
+    "OBJECTIVES",
+    "Objective",
+    "clip_parameters",
+    "f_gan",
+    "resolve_objective",
+    "smoothed",
+    "wasserstein_gan",
+]
 
 # Values (n,) of the discriminator at points of P, the data, and of Q, the model; to a scalar.
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -30,8 +40,6 @@ class Objective:
     Parameters
     ----------
     name : str
-    minimises : str
-        What the generator makes small at the best discriminator, in words.
     discriminator_loss, generator_loss : callable
         From raw outputs v_p (n,) at data and v_q (n,) at the model's points to what either minimises.
     bound : callable or None
@@ -43,16 +51,18 @@ class Objective:
         What the discriminator has to be made of for the objective to mean what it says.
     critic_steps : int
         Steps of the discriminator for each of the generator, as published.
+    paired : bool
+        Whether `generator_loss` looks at v_p; if not, it may be given an empty one.
     """
 
     name: str
-    minimises: str
     discriminator_loss: Loss
     generator_loss: Loss
     bound: Loss | None = None
     penalty: Penalty | None = None
     constraint: str = "none"
     critic_steps: int = 1
+    paired: bool = True
 
 
 def f_gan(divergence: FDivergence, *, trick: bool = False, name: str | None = None) -> Objective:
@@ -74,23 +84,7 @@ def f_gan(divergence: FDivergence, *, trick: bool = False, name: str | None = No
     """
     if not isinstance(divergence, FDivergence):
         raise InvalidInput(f"divergence must be an FDivergence, got {divergence!r}; for W_1 use wasserstein_gan()")
-    form = divergence.variational
-
-    def bound(v_p: Tensor, v_q: Tensor) -> Tensor:
-        value: Tensor = form.activation(v_p).mean() - form.conj_activation(v_q).mean()
-        return value
-
-    def follow(v_p: Tensor, v_q: Tensor) -> Tensor:
-        value: Tensor = -(form.activation(v_q) if trick else form.conj_activation(v_q)).mean()
-        return value
-
-    return Objective(
-        name or f"f-gan-{divergence.name}{'-trick' if trick else ''}",
-        f"{divergence.name}{', at first by a stronger gradient' if trick else ''}",
-        lambda v_p, v_q: -bound(v_p, v_q),
-        follow,
-        bound,
-    )
+    return _of_form(name or f"f-gan-{divergence.name}{'-trick' if trick else ''}", divergence.variational, trick=trick)
 
 
 def wasserstein_gan(name: str, *, penalty: Penalty | None = None, constraint: str = "none") -> Objective:
@@ -105,21 +99,19 @@ def wasserstein_gan(name: str, *, penalty: Penalty | None = None, constraint: st
         What keeps them bounded, as in `Objective`.
     """
     form = Wasserstein(1).dual.variational
+    return _of_form(name, form, penalty=penalty, constraint=constraint, critic_steps=5)
 
-    def bound(v_p: Tensor, v_q: Tensor) -> Tensor:
-        value: Tensor = form.activation(v_p).mean() - form.conj_activation(v_q).mean()
+
+def _of_form(name: str, form: VariationalForm, *, trick: bool = False, **rest: Any) -> Objective:
+    """The saddle point of a variational bound."""
+    bound = variational(form)
+    shown = form.activation if trick else form.conj_activation
+
+    def follow(_: Tensor, v_q: Tensor) -> Tensor:
+        value: Tensor = -shown(v_q).mean()
         return value
 
-    return Objective(
-        name,
-        "W_1, up to the slope of the discriminator",
-        lambda v_p, v_q: -bound(v_p, v_q),
-        lambda v_p, v_q: -v_q.mean(),
-        bound,
-        penalty,
-        constraint,
-        critic_steps=5,
-    )
+    return Objective(name, lambda v_p, v_q: -bound(v_p, v_q), follow, bound, paired=False, **rest)
 
 
 def smoothed(label: float = 0.9) -> Objective:
@@ -150,10 +142,11 @@ def smoothed(label: float = 0.9) -> Objective:
 
 
 def _relativistic() -> Objective:
-    """R3GAN (Huang et al. 2024): pairs of data and model, each told apart from the other; R1 and R2 keep it stable."""
+    """R3GAN (Huang et al. 2024): pairs of data and model, each told apart from the other (Jolicoeur-Martineau 2019);
+    R1 and R2 keep it stable.
+    """
     return Objective(
         "relativistic",
-        "a divergence of pairs (Jolicoeur-Martineau 2019)",
         lambda v_p, v_q: softplus(v_q - v_p).mean(),
         lambda v_p, v_q: softplus(v_p - v_q).mean(),
         penalty=zero_centred(1.0),

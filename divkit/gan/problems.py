@@ -12,18 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from divkit._array import as_float_array
 from divkit._checks import check_finite, check_integer, check_rng
 from divkit._errors import InvalidInput, require
 from divkit._files import read_array
 from divkit._mixture import GaussianMixture
 from divkit.datasets import fgan_mixture, grid_mixture, ring_mixture
-from divkit.gan.nets import dcgan_discriminator, dcgan_generator, mlp_pair
+from divkit.gan.nets import SIDES, dcgan_discriminator, dcgan_generator, mlp_pair
+from divkit.gan.objectives import Objective, resolve_objective
 
 __all__ = ["PROBLEMS", "Problem", "load_problem"]
 
 _F = NDArray[np.float64]
 _DRAWS: Final = 50_000
-_SIDES: Final = (8, 28, 32, 64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,22 +56,24 @@ class Problem:
         return found
 
     def players(
-        self, constraint: str, *, width: int = 128, depth: int = 3, seed: int = 0
+        self, objective: str | Objective, *, width: int = 128, depth: int = 3, seed: int = 0
     ) -> tuple[nn.Module, nn.Module]:
         """A generator and a discriminator for these points: perceptrons, or convolutions for images.
 
         Parameters
         ----------
-        constraint : str
-            Of the objective; images take "none" and "clip".
+        objective : str or Objective
+            What the discriminator has to be made for; images take no constraint but "clip".
         width, depth, seed : int
             Of the perceptrons; images take half of the width as channels.
 
         Raises
         ------
         InvalidInput
-            For images with another constraint.
+            For unknown objectives, and for images with another constraint.
         """
+        objective = resolve_objective(objective)
+        constraint = objective.constraint
         if self.points.ndim == 2:
             return mlp_pair(
                 self.latent, self.points.shape[1], width=width, depth=depth, constraint=constraint, seed=seed
@@ -85,7 +88,8 @@ class Problem:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             made = dcgan_generator(self.latent, channels, side, width=max(1, width // 2))
-            return made, dcgan_discriminator(channels, side, width=max(1, width // 2))
+            normalise = "batch" if objective.penalty is None else "layer"
+            return made, dcgan_discriminator(channels, side, width=max(1, width // 2), normalise=normalise)
 
 
 def load_problem(name: str, *, draws: int = _DRAWS, rng: int | np.random.Generator | None = 0) -> Problem:
@@ -134,15 +138,13 @@ def _digits(count: int, rng: np.random.Generator) -> Problem:
 
 
 def _of_array(name: str, array: NDArray[Any]) -> Problem:
-    if array.dtype.kind not in "fiub":
-        raise InvalidInput(f"{name} must hold real numbers, got dtype {array.dtype}")
-    points = np.asarray(array, dtype=np.float64)
+    points = np.asarray(as_float_array(name, array), dtype=np.float64)
     check_finite(name, points)
     if points.ndim == 3:
         points = points[:, None]
     if points.ndim == 4:
         side = points.shape[2]
-        if side != points.shape[3] or side not in _SIDES:
+        if side != points.shape[3] or side not in SIDES:
             raise InvalidInput(f"images of {name} must be square with side 8, 28, 32 or 64, got shape {array.shape}")
         low, high = float(points.min()), float(points.max())
         middle, half = (low + high) / 2, (high - low) / 2 or 1.0

@@ -13,15 +13,16 @@ from typing import Any, Final
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
+from divkit._array import as_float_array
 from divkit._checks import check_finite
 from divkit._errors import InvalidInput, NotConverged
-from divkit.gan._state import Players, deferred_interrupt, read_checkpoint, write_checkpoint
-from divkit.gan.nets import MLPDiscriminator
+from divkit.gan._state import Players, deferred_interrupt
+from divkit.gan.nets import MLPDiscriminator, values_at
 from divkit.gan.objectives import Objective, clip_parameters, resolve_objective
 from divkit.gan.settings import Settings
 from divkit.gan.tricks import Trick
+from divkit.neural._checkpoint import digest, read_checkpoint, shapes_of, write_checkpoint
 
 __all__ = ["Callback", "Metrics", "Trainer"]
 
@@ -91,6 +92,7 @@ class Trainer:
         self.objective = resolve_objective(objective)
         self.generator, self.discriminator = generator.to(device), discriminator.to(device)
         self.points = _checked(points).to(device)
+        self._points_digest = digest(self.points)
         self.tricks = tuple(tricks)
         self.average = copy.deepcopy(generator).requires_grad_(False) if settings.averaging is not None else None
         self.draws = torch.Generator(device).manual_seed(settings.seed)
@@ -173,8 +175,8 @@ class Trainer:
 
     def save(self, path: str | Path) -> None:
         """All that the next step depends on, in one file."""
-        content = {**self._players.state(self.step), "training": self._training(), "history": json.dumps(self.history)}
-        write_checkpoint(Path(path), content)
+        content = {**self._players.state(self.step), "history": json.dumps(self.history)}
+        write_checkpoint(Path(path), self._training(), content)
 
     def load(self, path: str | Path) -> None:
         """Go on from there.
@@ -190,8 +192,13 @@ class Trainer:
 
     def _training(self) -> dict[str, Any]:
         """What two trainings have in common if one can go on where the other stopped."""
-        rest = {"objective": self.objective.name, "tricks": [repr(trick) for trick in self.tricks]}
-        return {**asdict(self.settings), **rest, "points": list(self.points.shape)}
+        return {
+            **asdict(self.settings),
+            "objective": self.objective.name,
+            "tricks": [repr(trick) for trick in self.tricks],
+            "networks": {name: shapes_of(net) for name, net in self._players.nets.items()},
+            "points": self._points_digest,
+        }
 
     def _play(self) -> Metrics:
         """One step of the generator, after those of the discriminator."""
@@ -215,15 +222,15 @@ class Trainer:
         with torch.no_grad():
             y = self.generator(self._noise(len(x), self.draws))
         x, y = self._seen(x), self._seen(y)
-        v_p, v_q = net(torch.cat([x, y])).split(len(x))
+        v_p, v_q = values_at(net, x, y)
         loss = total = objective.discriminator_loss(v_p, v_q)
         if objective.penalty is not None:
             total = total + objective.penalty(net, x, y, self.draws)
         self._descend("discriminator", net, total)
-        if isinstance(net, MLPDiscriminator):
-            net.project()
         if objective.constraint == "clip":
             clip_parameters(net)
+        elif isinstance(net, MLPDiscriminator):
+            net.project()
         found = {"discriminator_loss": float(loss.detach())}
         if objective.bound is not None:
             found["bound"] = float(objective.bound(v_p.detach(), v_q.detach()))
@@ -247,9 +254,11 @@ class Trainer:
         for trick in self.tricks:
             parameters = trick.opponent(self.discriminator, self.objective.discriminator_loss, x, y)
             if parameters is not None:
-                v_p, v_q = functional_call(self.discriminator, dict(parameters), (torch.cat([x, y]),)).split(len(x))
-                return v_p, v_q
-        return self.discriminator(x), self.discriminator(y)
+                return values_at(self.discriminator, x, y, parameters)
+        if self.objective.paired:
+            return values_at(self.discriminator, x, y)
+        v_q: Tensor = self.discriminator(y)
+        return v_q.new_empty(0), v_q
 
     def _descend(self, player: str, net: nn.Module, loss: Tensor) -> None:
         adam = self._players.adams[0 if player == "generator" else 1]
@@ -323,12 +332,9 @@ class Trainer:
 
 
 def _checked(points: Any) -> Tensor:
-    array = points.detach().cpu().numpy() if isinstance(points, Tensor) else np.asarray(points)
+    array = np.asarray(as_float_array("points", points), dtype=np.float64)
     if array.ndim == 0 or len(array) < 2:
         raise InvalidInput(f"points must be at least two, shape (N, ...), got shape {array.shape}")
-    if array.dtype.kind not in "fiub":
-        raise InvalidInput(f"points must be real numbers, got dtype {array.dtype}")
-    array = np.asarray(array, dtype=np.float64)
     check_finite("points", array)
     if array.ndim == 1:
         array = array[:, None]

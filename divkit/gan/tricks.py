@@ -9,10 +9,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from divkit._checks import check_integer
 from divkit._errors import InvalidInput
+from divkit.gan.nets import values_at
 from divkit.gan.objectives import Loss
 
 __all__ = ["FeatureMatching", "HistoricalAveraging", "InstanceNoise", "Packing", "Trick", "Unrolling", "feature_gap"]
@@ -202,10 +202,9 @@ class Unrolling(Trick):
     def opponent(self, discriminator: nn.Module, loss: Loss, x: Tensor, y: Tensor) -> Mapping[str, Tensor] | None:
         """Its parameters after k steps, with their history."""
         parameters = {name: own.detach().requires_grad_() for name, own in discriminator.named_parameters()}
-        points = torch.cat([x, y])
         for _ in range(self.k):
-            values = functional_call(discriminator, parameters, (points,))
-            found = torch.autograd.grad(loss(*values.split(len(x))), list(parameters.values()), create_graph=True)
+            value = loss(*values_at(discriminator, x, y, parameters))
+            found = torch.autograd.grad(value, list(parameters.values()), create_graph=True)
             parameters = {
                 name: own - self.rate * slope for (name, own), slope in zip(parameters.items(), found, strict=True)
             }

@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 from divkit import InvalidInput  # noqa: E402
-from divkit.gan.nets import MLPDiscriminator, dcgan_discriminator, dcgan_generator, mlp_pair  # noqa: E402
+from divkit.gan.nets import MLPDiscriminator, dcgan_discriminator, dcgan_generator, mlp_pair, values_at  # noqa: E402
 from divkit.neural.lipschitz import proven_lipschitz  # noqa: E402
 
 
@@ -30,6 +30,26 @@ def test_dcgan_normalises_everywhere_but_at_the_images():
     assert kinds[:3] == [nn.Conv2d, nn.LeakyReLU, nn.Conv2d]
     assert not any(issubclass(kind, nn.modules.pooling._MaxPoolNd) for kind in kinds)
     assert all(layer.negative_slope == 0.2 for layer in judged if isinstance(layer, nn.LeakyReLU))
+
+
+def test_what_is_said_of_the_models_points_does_not_depend_on_those_of_the_data():
+    # The generator learns from batches of the model alone; the discriminator has to be trained on such ones.
+    x, y = torch.randn((2, 6, 1, 8, 8))
+    for normalise in ("batch", "layer"):
+        net = dcgan_discriminator(1, 8, width=4, normalise=normalise)
+        for of_x, of_y in (values_at(net, x, y), values_at(net, 9 * x, y)):
+            torch.testing.assert_close(of_y, net(y))
+            assert of_x.shape == (6,)
+        own = dict(net.named_parameters())
+        torch.testing.assert_close(values_at(net, x, y, own)[0], net(x))
+
+
+def test_layers_are_normalised_by_the_image_where_slopes_are_penalised():
+    net = dcgan_discriminator(1, 32, width=4, normalise="layer")
+    images = torch.randn(6, 1, 32, 32)
+    torch.testing.assert_close(net(images)[:2], net(images[:2]))
+    with pytest.raises(InvalidInput, match="normalise must be one of batch, layer, got 'none'"):
+        dcgan_discriminator(1, 32, normalise="none")
 
 
 def test_other_sides_are_refused():

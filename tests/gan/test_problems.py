@@ -24,7 +24,7 @@ def test_points_are_of_the_size_of_the_networks_units_and_come_back(name):
     again = load_problem(name, draws=500)
     np.testing.assert_array_equal(problem.points, again.points)
     assert len(problem.points) == 500
-    generator, discriminator = problem.players("none", width=8, depth=1)
+    generator, discriminator = problem.players("minimax", width=8, depth=1)
     made = generator(torch.randn(4, problem.latent))
     assert made.shape[1:] == problem.points.shape[1:]
     assert discriminator(made).shape == (4,)
@@ -85,4 +85,11 @@ def test_unknown_problems_are_refused_with_the_names():
 
 def test_images_take_no_constraint_of_perceptrons():
     with pytest.raises(InvalidInput, match="have no constraint 'groupsort'"):
-        load_problem("digits", draws=10).players("groupsort")
+        load_problem("digits", draws=10).players("wgan-groupsort")
+
+
+@pytest.mark.parametrize(("objective", "norm"), [("non-saturating", "BatchNorm2d"), ("wgan-gp", "GroupNorm")])
+def test_discriminators_of_images_normalise_as_the_objective_allows(objective, norm):
+    _, discriminator = load_problem("digits", draws=10).players(objective, width=8)
+    names = [type(module).__name__ for module in discriminator.modules()]
+    assert {name for name in names if "Norm" in name} == {norm}

@@ -111,6 +111,10 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path):
         trainer(learning_rate=0.01).run(checkpoint=tmp_path / "state")
     with pytest.raises(InvalidInput, match="objective is 'non-saturating' there and 'minimax' here"):
         trainer("minimax").run(checkpoint=tmp_path / "state")
+    with pytest.raises(InvalidInput, match="networks is"):
+        trainer(width=16).run(checkpoint=tmp_path / "state")
+    with pytest.raises(InvalidInput, match="points is"):
+        trainer(points=ring_mixture().sample(500, 1)).run(checkpoint=tmp_path / "state")
     (tmp_path / "other").write_text("nothing")
     with pytest.raises(InvalidInput, match="is no checkpoint of a training"):
         trainer().run(checkpoint=tmp_path / "other")
@@ -122,7 +126,7 @@ def test_what_is_not_finite_stops_the_run_in_its_last_good_state():
         return v_q.mean() * (math.nan if broken.calls > 10 else 1.0)
 
     broken.calls = 0
-    game = Objective("broken", "nothing", broken, OBJECTIVES["minimax"].generator_loss)
+    game = Objective("broken", broken, OBJECTIVES["minimax"].generator_loss)
     running = trainer(game)
     with pytest.raises(NotConverged, match=r"discriminator_loss of broken is not finite at step 11.* step 8") as caught:
         running.run()
@@ -164,7 +168,7 @@ def test_the_average_follows_the_generator():
         (np.zeros((10, 2)), "points are all the same"),
         (np.zeros((1, 2)), "at least two"),
         (np.random.default_rng(0).normal(size=(10, 3)), r"the generator makes points of shape \(2,\)"),
-        (np.array([["a", "b"], ["c", "d"]]), "real numbers"),
+        (np.array([["a", "b"], ["c", "d"]]), "points must hold real numbers"),
         (np.array([[1e300, 0.0], [0.0, 0.0]]), "range of float32"),
         ([], "at least two"),
     ],
