@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Run", "Wanted", "train"]
 
+_LEAST = 10  # points of a kind that estimators take
 _PICTURES = 8  # of a whole training
 _SHOWN = 2500  # points that are drawn for metrics and pictures
+_FEW = 1000  # points whose W_1 to held-out ones is computed at each look
 
 
 class Wanted(NamedTuple):
@@ -37,9 +40,10 @@ class Wanted(NamedTuple):
 
 
 class Run(NamedTuple):
-    """What came of it: the metrics of the last look, and the files that were written."""
+    """What came of it: the metrics of the last look, what is said of the points in the end, and the files."""
 
     metrics: dict[str, float]
+    report: dict[str, Any]
     files: list[Path]
 
 
@@ -58,6 +62,7 @@ def train(wanted: Wanted, out: Path) -> Run:
     require("torch", "neural")
     require("matplotlib", "plot")
     from divkit.gan.objectives import resolve_objective
+    from divkit.gan.pictures import curves
     from divkit.gan.problems import load_problem
     from divkit.gan.settings import Settings
     from divkit.gan.trainer import Trainer
@@ -82,15 +87,44 @@ def train(wanted: Wanted, out: Path) -> Run:
     out.mkdir(parents=True, exist_ok=True)
     watch = _Watch(problem, out)
     trainer.run([watch], checkpoint=checkpoint, metrics=out / "metrics.jsonl", progress=wanted.progress)
-    samples = out / "samples.npy"
-    np.save(samples, problem.restored(made_by(trainer)))
-    pictures = sorted(out.glob("step-*.png"))
-    return Run(trainer.history[-1], [out / "metrics.jsonl", samples, checkpoint, *pictures])
+    made = made_by(trainer)
+    np.save(out / "samples.npy", problem.restored(made))
+    report = judged(problem, made, wanted.seed)
+    (out / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    title = f"{problem.name}, {objective.name}"
+    curves(trainer.history, title=title).savefig(out / "curves.png", dpi=110)
+    names = ("metrics.jsonl", "report.json", "samples.npy", "checkpoint.pt", "curves.png")
+    return Run(trainer.history[-1], report, [*(out / name for name in names), *sorted(out.glob("step-*.png"))])
 
 
-def made_by(trainer: Trainer) -> Any:
+def made_by(trainer: Trainer, count: int = _SHOWN) -> Any:
     """Points of the generator in the units of the networks."""
-    return trainer.sample(_SHOWN).cpu().numpy()
+    return trainer.sample(count).cpu().numpy()
+
+
+def judged(problem: Problem, made: Any, seed: int) -> dict[str, Any]:
+    """What the estimators say of the points in the end, in original units: numbers with their limits."""
+    from divkit.gan.evaluate import classes, quality
+
+    points, held_out, seen = (problem.restored(own) for own in (made, problem.held_out, problem.points))
+    if len(held_out) < _LEAST:
+        return {"remark": f"{len(held_out)} points were held out, too few to judge by; give more"}
+    found = quality(points, held_out, seen, rng=seed)
+    report: dict[str, Any] = {
+        "wasserstein1": float(found.wasserstein1),
+        "wasserstein1_null": float(found.null),
+        "nearest": found.nearest,
+        "nearest_null": found.nearest_null,
+        "copies": found.copies,
+    }
+    for name, value in found.divergences.items():
+        assert value.interval is not None
+        report |= {name: float(value), f"{name}_lower": value.interval[0]}
+    if problem.labels is not None:
+        own = classes(points, seen, problem.labels)
+        report |= {"classes_covered": own.covered, "classes": own.classes, "classes_reverse_kl": own.reverse_kl}
+        report |= {"confidence": own.confidence, "confidence_null": own.confidence_null}
+    return report
 
 
 class _Watch:
@@ -101,11 +135,18 @@ class _Watch:
 
     def __call__(self, trainer: Trainer, metrics: Metrics) -> None:
         """Add the modes that are held, and draw."""
+        from divkit.api import wasserstein1
         from divkit.gan.evaluate import modes
         from divkit.gan.pictures import drawn
 
         made = made_by(trainer)
         points = self.problem.restored(made)
+        if len(self.problem.held_out):
+            held_out = self.problem.restored(self.problem.held_out[:_FEW])
+            few = points[:_FEW]
+            metrics["wasserstein1"] = float(
+                wasserstein1(few.reshape(len(few), -1), held_out.reshape(len(held_out), -1))
+            )
         if self.problem.law is not None:
             report = modes(points, self.problem.law)
             metrics |= {"captured": report.captured, "high_quality": report.high_quality}

@@ -189,18 +189,21 @@ def train(
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """Train a GAN, watched by what is known of the law; needs torch."""
+    """Train a GAN, judged by points that were held out; needs torch."""
     wanted = Wanted(
         problem, objective, steps, batch, learning_rate, width, depth, look_every, seed, device, resume, not as_json
     )
     found = train_gan(wanted, out)
     files = [str(path) for path in found.files]
     if as_json:
-        _print_json({"problem": problem, "objective": objective, "metrics": found.metrics, "files": files})
+        found_all = {"metrics": found.metrics, "report": found.report, "files": files}
+        _print_json({"problem": problem, "objective": objective, **found_all})
         return
     table = Table("metric", "value", title=f"{problem}, {objective}")
-    for name, value in found.metrics.items():
-        table.add_row(name, f"{value:,.6g}")
+    for part in (found.metrics, found.report):
+        for name, value in part.items():
+            table.add_row(name, value if isinstance(value, str) else f"{value:,.6g}")
+        table.add_section()
     Console(width=None if sys.stdout.isatty() else 110).print(table)
     typer.echo(f"wrote {len(files)} files to {out}")
 

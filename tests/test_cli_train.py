@@ -26,6 +26,24 @@ def test_a_training_leaves_metrics_points_pictures_and_a_checkpoint(tmp_path, ca
     assert np.load(out / "samples.npy").shape == (2500, 2)
     assert (out / "checkpoint.pt").exists()
     assert list(out.glob("step-*.png"))
+    assert (out / "curves.png").exists()
+    report = json.loads((out / "report.json").read_text())
+    assert report == found["report"]
+    assert report["wasserstein1"] > report["wasserstein1_null"] > 0
+    assert 0 <= report["jsd_lower"] <= report["jsd"] <= np.log(2)
+
+
+def test_digits_are_judged_by_their_classes(tmp_path, capsys):
+    assert run(["train", "digits", "--out", str(tmp_path / "a"), "--json", *SHORT]) == 0
+    report = json.loads(capsys.readouterr().out)["report"]
+    assert report["classes"] == 10
+    assert 1 <= report["classes_covered"] <= 10
+
+
+def test_a_file_with_few_points_says_that_it_cannot_be_judged(tmp_path, capsys):
+    np.save(tmp_path / "few.npy", np.random.default_rng(0).normal(size=(30, 2)))
+    assert run(["train", str(tmp_path / "few.npy"), "--out", str(tmp_path / "a"), *SHORT]) == 0
+    assert "3 points were held out" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_folder_that_holds_a_training_is_not_overwritten(tmp_path, capsys):

@@ -9,6 +9,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from divkit._checks import check_integer
 from divkit._errors import InvalidInput
@@ -154,8 +155,8 @@ def values_at(
 ) -> tuple[Tensor, Tensor]:
     """What a discriminator says of the points of both, (n,) and (m,).
 
-    In one pass, but in two where it normalises batches: in a mixed one it would meet other means than in one of the
-    model alone, from which the generator learns.
+    In one pass, but in two where it normalises batches, or has a layer with the attribute `of_one_kind`: in a mixed one
+    it would meet other means than in one of the model alone, from which the generator learns.
 
     Parameters
     ----------
@@ -169,7 +170,7 @@ def values_at(
         found: Tensor = net(points) if parameters is None else functional_call(net, dict(parameters), (points,))
         return found
 
-    if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in net.modules()):
+    if any(isinstance(own, _BatchNorm) or getattr(own, "of_one_kind", False) for own in net.modules()):
         return values(x), values(y)
     both = values(torch.cat([x, y]))
     return both[: len(x)], both[len(x) :]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -13,7 +14,7 @@ from divkit._errors import require
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["drawn"]
+__all__ = ["curves", "drawn"]
 
 _SHOWN: Final = 2000  # points of either kind
 _IMAGES: Final = 64
@@ -55,6 +56,37 @@ def drawn(points: Any, made: Any, *, title: str = "") -> Figure:
             axes.hist(y[:, 0], edges, density=True, histtype="step", color="#c8401e", linewidth=1.6, label="made")
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False, markerscale=3)
+    if title:
+        figure.suptitle(title)
+    return figure
+
+
+def curves(history: Sequence[Mapping[str, float]], *, title: str = "") -> Figure:
+    """The metrics of a training, a panel each.
+
+    Parameters
+    ----------
+    history : sequence of mapping
+        As `divkit.gan.trainer.Trainer` keeps it; "step" is the abscissa.
+    title : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure_class: type[Figure] = require("matplotlib.figure", "plot").Figure
+    names = list(dict.fromkeys(name for line in history for name in line if name != "step"))
+    columns = min(3, max(1, len(names)))
+    rows = max(1, math.ceil(len(names) / columns))
+    figure = figure_class(figsize=(4.2 * columns, 2.8 * rows), layout="constrained")
+    for axes, name in zip(figure.subplots(rows, columns, squeeze=False).flat, names, strict=False):
+        seen = [(line["step"], line[name]) for line in history if name in line]
+        axes.plot(*zip(*seen, strict=True), color="#0b5fa5", linewidth=1.6, marker="o" if len(seen) < 3 else "")
+        axes.set_title(name.replace("_", " "), fontsize=12)
+        axes.set_xlabel("step")
+        axes.spines[["top", "right"]].set_visible(False)
+    for axes in figure.axes[len(names) :]:
+        axes.set_axis_off()
     if title:
         figure.suptitle(title)
     return figure

@@ -25,6 +25,7 @@ __all__ = ["PROBLEMS", "Problem", "load_problem"]
 
 _F = NDArray[np.float64]
 _DRAWS: Final = 50_000
+_HELD_OUT: Final = 2500
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,21 +35,26 @@ class Problem:
     Attributes
     ----------
     name : str
-    points : ndarray, shape (N, ...)
-        (original - centre) / scale: of spread 1, or images in [-1, 1].
+    points, held_out : ndarray, shape (N, ...) and (M, ...)
+        (original - centre) / scale: of spread 1, or images in [-1, 1]. The held-out ones are not trained on: further
+        draws of a law, or a tenth of the points of a file.
     centre, scale : ndarray or float
     law : GaussianMixture or None
         Where the points come from, in original units.
     latent : int
         Dimension of the noise.
+    labels : ndarray, shape (N,), or None
+        Classes of the points.
     """
 
     name: str
     points: _F
+    held_out: _F
     centre: Any
     scale: Any
     law: GaussianMixture | None
     latent: int
+    labels: NDArray[np.intp] | None = None
 
     def restored(self, points: Any) -> _F:
         """Points in original units."""
@@ -101,7 +107,7 @@ def load_problem(name: str, *, draws: int = _DRAWS, rng: int | np.random.Generat
         One of `PROBLEMS`, or the path of a .npy, .npz or .csv file with points (N,), (N, d), or images (N, side, side)
         or (N, channels, side, side) with sides 8, 28, 32 or 64.
     draws : int
-        Points that are drawn from a law.
+        Points that are drawn from a law to be trained on.
     rng : int, numpy.random.Generator or None
 
     Raises
@@ -114,47 +120,61 @@ def load_problem(name: str, *, draws: int = _DRAWS, rng: int | np.random.Generat
         return PROBLEMS[name](count, generator)
     if not Path(name).suffix:
         raise InvalidInput(f"problem must be one of {', '.join(PROBLEMS)} or a file, got {name!r}")
-    return _of_array(Path(name).stem, np.asarray(read_array(name)))
+    return _of_array(Path(name).stem, np.asarray(read_array(name)), generator)
 
 
 def _of_law(name: str, law: GaussianMixture, count: int, rng: np.random.Generator, latent: int) -> Problem:
     points = law.sample(count, rng)
     centre, scale = points.mean(axis=0), float(points.std())
-    return Problem(name, (points - centre) / scale, centre, scale, law, latent)
+    held_out = (law.sample(_HELD_OUT, rng) - centre) / scale
+    return Problem(name, (points - centre) / scale, held_out, centre, scale, law, latent)
 
 
 def _swiss_roll(count: int, rng: np.random.Generator) -> Problem:
     """A spiral in the plane, (t cos t, t sin t) / 10 for t from 1.5 pi to 4.5 pi, with a little noise."""
-    t = 1.5 * math.pi * (1 + 2 * rng.random(count))
-    points = np.stack([t * np.cos(t), t * np.sin(t)], axis=1) / 10 + 0.02 * rng.standard_normal((count, 2))
-    return _of_array("swissroll", points)
+    t = 1.5 * math.pi * (1 + 2 * rng.random(count + _HELD_OUT))
+    points = np.stack([t * np.cos(t), t * np.sin(t)], axis=1) / 10 + 0.02 * rng.standard_normal((len(t), 2))
+    return _split("swissroll", points, count, np.arange(len(t)), 2)
 
 
 def _digits(count: int, rng: np.random.Generator) -> Problem:
-    """Scikit-learn's 1,797 handwritten digits, 8 x 8, with 17 shades of grey, in random order."""
-    images = require("sklearn.datasets", "boosting").load_digits().images
-    order = rng.permutation(len(images))[:count]
-    return Problem("digits", images[order, None] / 8.0 - 1.0, 8.0, 8.0, None, 32)
+    """Scikit-learn's 1,797 handwritten digits, 8 x 8, with 17 shades of grey, a quarter of them held out."""
+    data = require("sklearn.datasets", "boosting").load_digits()
+    order = rng.permutation(len(data.images))
+    cut = len(order) - len(order) // 4
+    seen, held = order[: min(count, cut)], order[cut:]
+    points, held_out = (data.images[rows, None] / 8.0 - 1.0 for rows in (seen, held))
+    return Problem("digits", points, held_out, 8.0, 8.0, None, 32, data.target[seen])
 
 
-def _of_array(name: str, array: NDArray[Any]) -> Problem:
+def _of_array(name: str, array: NDArray[Any], rng: np.random.Generator) -> Problem:
     points = np.asarray(as_float_array(name, array), dtype=np.float64)
     check_finite(name, points)
     if points.ndim == 3:
         points = points[:, None]
+    if points.ndim == 4 and (points.shape[2] != points.shape[3] or points.shape[2] not in SIDES):
+        raise InvalidInput(
+            f"images of {name} must be square with side {', '.join(map(str, SIDES))}, got shape {array.shape}"
+        )
+    if points.ndim not in (1, 2, 4) or len(points) < 2:
+        raise InvalidInput(f"{name} must hold two points or more, (N,), (N, d) or images, got shape {array.shape}")
+    points = points[:, None] if points.ndim == 1 else points
+    kept = len(points) - min(len(points) // 10, _HELD_OUT)
+    return _split(name, points, kept, rng.permutation(len(points)), 64 if points.ndim == 4 else max(2, points.shape[1]))
+
+
+def _split(name: str, points: _F, count: int, order: NDArray[np.intp], latent: int) -> Problem:
+    """The first of an order are trained on, the others held out; in units of those that are trained on."""
+    seen, held_out = points[order[:count]], points[order[count:]]
+    centre: Any
+    scale: Any
     if points.ndim == 4:
-        side = points.shape[2]
-        if side != points.shape[3] or side not in SIDES:
-            raise InvalidInput(f"images of {name} must be square with side 8, 28, 32 or 64, got shape {array.shape}")
-        low, high = float(points.min()), float(points.max())
-        middle, half = (low + high) / 2, (high - low) / 2 or 1.0
-        return Problem(name, (points - middle) / half, middle, half, None, 64)
-    if points.ndim > 2 or points.ndim == 0:
-        raise InvalidInput(f"{name} must hold points (N,), (N, d) or images, got shape {array.shape}")
-    points = points.reshape(len(points), -1)
-    centre, spread = points.mean(axis=0), points.std(axis=0)
-    scale = np.where(spread > 0, spread, 1.0)
-    return Problem(name, (points - centre) / scale, centre, scale, None, max(2, points.shape[1]))
+        low, high = float(seen.min()), float(seen.max())
+        centre, scale = (low + high) / 2, (high - low) / 2 or 1.0
+    else:
+        centre, spread = seen.mean(axis=0), seen.std(axis=0)
+        scale = np.where(spread > 0, spread, 1.0)
+    return Problem(name, (seen - centre) / scale, (held_out - centre) / scale, centre, scale, None, latent)
 
 
 PROBLEMS: Final[dict[str, Callable[[int, np.random.Generator], Problem]]] = {

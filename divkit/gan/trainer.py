@@ -127,6 +127,7 @@ class Trainer:
         metrics : path, optional
             A file with the history, one JSON object a line, rewritten at every look.
         progress : bool
+            A bar on standard error, where that is a terminal.
 
         Raises
         ------
@@ -140,7 +141,7 @@ class Trainer:
             self.load(path)
         from tqdm import tqdm
 
-        bar = tqdm(total=self.settings.steps, initial=self.step, unit="step", disable=not progress)
+        bar = tqdm(total=self.settings.steps, initial=self.step, unit="step", disable=None if progress else True)
         with bar, deferred_interrupt() as interrupted:
             while self.step < self.settings.steps:
                 found = self._play()

@@ -141,6 +141,7 @@ def maximise(
     checkpoint : path, optional
         Where the state is saved at every look; if the file is there, training goes on from it, to the same result.
     progress : bool
+        A bar on standard error, where that is a terminal.
 
     Returns
     -------
@@ -166,7 +167,7 @@ def maximise(
             state.load(Path(checkpoint), same)
     from tqdm import tqdm
 
-    with tqdm(total=training.steps, initial=state.step, unit="step", disable=not progress) as bar:
+    with tqdm(total=training.steps, initial=state.step, unit="step", disable=None if progress else True) as bar:
         while state.step < training.steps and not state.stalled:
             _step(state, objective, train, penalty)
             if state.step % training.check_every == 0 or state.step == training.steps:

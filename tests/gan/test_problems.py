@@ -24,6 +24,8 @@ def test_points_are_of_the_size_of_the_networks_units_and_come_back(name):
     again = load_problem(name, draws=500)
     np.testing.assert_array_equal(problem.points, again.points)
     assert len(problem.points) == 500
+    assert len(problem.held_out) >= 400
+    assert (problem.labels is not None) == (name == "digits")
     generator, discriminator = problem.players("minimax", width=8, depth=1)
     made = generator(torch.randn(4, problem.latent))
     assert made.shape[1:] == problem.points.shape[1:]
@@ -52,8 +54,13 @@ def test_files_are_read(tmp_path):
     ):
         np.save(tmp_path / f"{name}.npy", array)
         problem = load_problem(str(tmp_path / f"{name}.npy"))
-        assert problem.points.shape == shape
-        np.testing.assert_allclose(problem.restored(problem.points), array.reshape(shape), atol=1e-12)
+        assert len(problem.held_out) == shape[0] // 10
+        back = problem.restored(np.concatenate([problem.points, problem.held_out]))
+        # Nothing is lost, in another order.
+        np.testing.assert_allclose(np.sort(back, axis=0), np.sort(array.reshape(shape), axis=0), atol=1e-12)
+        assert sorted(back.reshape(shape[0], -1).sum(axis=1)) == pytest.approx(
+            sorted(array.reshape(shape[0], -1).sum(axis=1))
+        )
         assert np.abs(problem.points).max() <= (1.0 + 1e-12 if len(shape) == 4 else 10.0)
 
 
@@ -68,8 +75,8 @@ def test_constant_columns_are_kept_as_they_are(tmp_path):
     ("array", "message"),
     [
         (np.full((5, 2), np.nan), "a"),
-        (np.zeros((5, 16, 16)), "must be square with side 8, 28, 32 or 64"),
-        (np.zeros((2, 2, 2, 2, 2)), "must hold points"),
+        (np.zeros((5, 16, 16)), "must be square with side 8, 28, 32, 64, got shape"),
+        (np.zeros((2, 2, 2, 2, 2)), "must hold two points or more"),
     ],
 )
 def test_files_that_hold_no_points_are_refused(tmp_path, array, message):
