@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import resource
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -12,23 +13,35 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from _report import device_name, finish, median
+from _report import RESULTS, device_name, finish, median
 
 QUESTION = "Which objectives keep all modes, how soon, and what does a step cost beside a plain loop?"
 SEED = 20261122
-# The same for all seeds and both laws.
+# The same for all seeds and both laws: objective, what is taken away from networks or added to them, and settings.
 RECIPES: Final[dict[str, dict[str, Any]]] = {
-    "relativistic": {"learning_rate": 1e-3},
-    "non-saturating": {"learning_rate": 1e-3},
-    "minimax": {"learning_rate": 1e-3},
-    "wgan-gp": {"learning_rate": 1e-3, "critic_steps": 1},
-    "wgan-lp": {"learning_rate": 1e-3, "critic_steps": 1},
-    "wgan-groupsort": {"learning_rate": 1e-3, "critic_steps": 1},
-    "wgan": {"learning_rate": 1e-4},
+    "relativistic": {},
+    "relativistic, no codes": {"codes": 0},
+    "relativistic, no waves": {"waves": 0},
+    "relativistic, neither": {"codes": 0, "waves": 0},
+    "minimax": {},
+    "non-saturating": {},
+    "non-saturating, neither": {"codes": 0, "waves": 0},
+    "non-saturating, neither; packing 4": {"codes": 0, "waves": 0, "tricks": "packing"},
+    "non-saturating, neither; unrolling 3": {"codes": 0, "waves": 0, "tricks": "unrolling"},
+    "non-saturating, neither; noise": {"codes": 0, "waves": 0, "tricks": "noise"},
+    "non-saturating, neither; feature matching": {"codes": 0, "waves": 0, "tricks": "features"},
+    "non-saturating, neither; minibatch discrimination": {"codes": 0, "waves": 0, "tricks": "minibatch"},
     "f-gan-kl-trick": {"learning_rate": 3e-4},
     "f-gan-squared_hellinger": {"learning_rate": 3e-4},
+    "wgan": {"learning_rate": 1e-4},
+    "wgan-gp": {"critic_steps": 1, "learning_rate": 5e-4, "discriminator_rate": 2e-3},
+    "wgan-lp": {"critic_steps": 1, "learning_rate": 5e-4, "discriminator_rate": 2e-3},
+    "wgan-groupsort": {"critic_steps": 1, "learning_rate": 5e-4, "discriminator_rate": 5e-3},
 }
+STEPS: Final = {"ring": 8_000, "grid": 12_000}
 ENOUGH: Final = 0.95  # share of high quality at which a training has arrived, with all modes held
+LOOKED_AT: Final = 2500  # points, as in the literature
+AT_THE_END: Final = 25_000  # of which a perfect sampler's reverse KL to 25 modes is 0.0005; of 2,500 it is 0.005
 Row = dict[str, Any]
 
 
@@ -44,80 +57,118 @@ def options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="few steps, no file written")
     parser.add_argument("--json", type=Path, default=None, help="where to write")
     parser.add_argument("--part", choices=("all", *PARTS), default="all")
-    parser.add_argument("--steps", type=int, default=None, help="of the generator; 16,000 by default")
-    parser.add_argument("--seeds", type=int, default=None, help="trainings of each objective; 5 by default")
-    parser.add_argument("--objectives", nargs="+", default=list(RECIPES), help="only these")
+    parser.add_argument("--steps", type=int, default=None, help="of the generator; 8,000 and 12,000 by default")
+    parser.add_argument("--seeds", type=int, default=None, help="trainings of each recipe; 5 by default")
+    parser.add_argument("--recipes", nargs="+", default=list(RECIPES), help="only these; others are kept from the file")
+    parser.add_argument("--minutes", type=float, default=None, help="that the plain loop is given; 20 by default")
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
-    args.steps = args.steps or (20 if args.quick else 16_000)
+    args.steps = args.steps or (20 if args.quick else None)
     args.seeds = args.seeds or (1 if args.quick else 5)
+    args.minutes = args.minutes or (0.02 if args.quick else 20.0)
     return args
 
 
 def mode_trainings(args: argparse.Namespace) -> list[Row]:
-    """Ring and grid: modes, quality and time of each objective, over seeds; two trainings at a time, a thread each."""
-    objectives = args.objectives[:1] if args.quick else args.objectives
+    """Ring and grid: modes, quality and time of each recipe, over seeds; two trainings at a time, a thread each."""
+    recipes = args.recipes[:1] if args.quick else args.recipes
     rows = []
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        for problem in ("ring", "grid"):
-            for objective in objectives:
-                one = partial(training, problem, objective, args.steps, args.device)
-                found = list(pool.map(one, range(args.seeds)))
-                rows.append(summary(problem, objective, args.steps, found))
+        for problem in STEPS:
+            for recipe in recipes:
+                if problem == "ring" and recipe.endswith("no waves"):
+                    continue  # it has none
+                steps = args.steps or STEPS[problem]
+                found = list(pool.map(partial(training, problem, recipe, steps, args.device), range(args.seeds)))
+                rows.append(summary(problem, recipe, steps, found))
                 print(rows[-1], flush=True)
-    return rows
+    return rows if args.quick else with_kept(rows)
 
 
-def training(problem: str, objective: str, steps: int, device: str, seed: int) -> Row:
+def with_kept(rows: list[Row]) -> list[Row]:
+    """With those rows of the file that were not measured now, in the order of the recipes."""
+    file = RESULTS / "gan_modes.json"
+    kept = json.loads(file.read_text(encoding="utf-8"))["rows"] if file.exists() else []
+    found = {(row["problem"], row["recipe"]): row for row in [*kept, *rows]}
+    return [found[problem, recipe] for problem in STEPS for recipe in RECIPES if (problem, recipe) in found]
+
+
+def training(problem: str, recipe: str, steps: int, device: str, seed: int) -> Row:
     """One training: its end, and when it had arrived."""
     import torch
 
-    from divkit.gan.evaluate import modes
+    from divkit.gan.layers import minibatch_discriminator
+    from divkit.gan.nets import mlp_pair
     from divkit.gan.problems import load_problem
     from divkit.gan.settings import Settings
     from divkit.gan.trainer import Trainer
+    from divkit.gan.tricks import FeatureMatching, InstanceNoise, Packing, Unrolling
 
     torch.set_num_threads(1)
-    data = load_problem(problem, rng=SEED)
-    settings = Settings(steps=steps, latent=2, look_every=max(1, min(250, steps)), seed=seed, **RECIPES[objective])
-    players = data.players(objective, seed=seed)
-    trainer = Trainer(*players, objective, data.points, settings, device=device)
+    rates = dict(RECIPES[recipe])
+    cure, objective = rates.pop("tricks", None), recipe.partition(",")[0]
+    tricks = {
+        "packing": Packing(4),
+        "unrolling": Unrolling(3),
+        "noise": InstanceNoise(0.2),
+        "features": FeatureMatching(),
+    }
+    data = load_problem(problem, rng=SEED, **{name: rates.pop(name) for name in ("codes", "waves") if name in rates})
+    every = max(1, min(250, steps))
+    settings = Settings(steps, latent=data.latent, look_every=every, seed=seed, **{"learning_rate": 1e-3, **rates})
+    generator, discriminator = data.players(objective, seed=seed)
+    if cure == "packing":
+        _, discriminator = mlp_pair(2, 8, seed=seed)
+    elif cure == "minibatch":
+        discriminator = minibatch_discriminator(2, kernels=16, seed=seed)
+    chosen = [tricks[cure]] if cure in tricks else []
+    trainer = Trainer(generator, discriminator, objective, data.points, settings, tricks=chosen, device=device)
+    looks, seconds = watched(trainer, data)
+    end = report_of(trainer, data, AT_THE_END)
+    arrived = [at for at, report in looks if report.captured == report.components and good(report)]
+    return {
+        "captured": looks[-1][1].captured,
+        "high_quality": end.high_quality,
+        "reverse_kl": end.reverse_kl,
+        "seconds": seconds,
+        "arrived": arrived[0] if arrived else None,
+    }
+
+
+def watched(trainer: Any, data: Any) -> tuple[list[tuple[float, Any]], float]:
+    """Train: the report of each look with the seconds of training before it, and all seconds."""
     looks: list[tuple[float, Any]] = []
     watching = 0.0
     start = time.perf_counter()
 
-    def look(own: Trainer, _: dict[str, float]) -> None:
+    def look(own: Any, _: dict[str, float]) -> None:
         nonlocal watching
         before = time.perf_counter()
-        report = modes(data.restored(own.sample(2500).cpu().numpy()), data.law)
-        looks.append((before - start - watching, report))
+        looks.append((before - start - watching, report_of(own, data, LOOKED_AT)))
         watching += time.perf_counter() - before
 
     trainer.run([look])
-    end = looks[-1][1]
-    arrived = [seconds for seconds, report in looks if report.captured == end.components and good(report)]
-    return {
-        "captured": end.captured,
-        "high_quality": end.high_quality,
-        "reverse_kl": end.reverse_kl,
-        "seconds": looks[-1][0],
-        "arrived": arrived[0] if arrived else None,
-    }
+    return looks, time.perf_counter() - start - watching
+
+
+def report_of(trainer: Any, data: Any, count: int) -> Any:
+    from divkit.gan.evaluate import modes
+
+    return modes(data.restored(trainer.sample(count).cpu().numpy()), data.law)
 
 
 def good(report: Any) -> bool:
     return bool(report.high_quality >= ENOUGH)
 
 
-def summary(problem: str, objective: str, steps: int, found: list[Row]) -> Row:
+def summary(problem: str, recipe: str, steps: int, found: list[Row]) -> Row:
     """Means over the trainings, their worst, and the median of when they arrived."""
     arrived = [row["arrived"] for row in found]
     return {
         "problem": problem,
-        "objective": objective,
+        "recipe": recipe,
         "steps": steps,
         "seeds": len(found),
-        **RECIPES[objective],
         "captured": float(np.mean([row["captured"] for row in found])),
         "captured_least": min(row["captured"] for row in found),
         "high_quality": float(np.mean([row["high_quality"] for row in found])),
@@ -161,51 +212,100 @@ def _ours(count: int, device: str) -> Any:
     from divkit.gan.settings import Settings
     from divkit.gan.trainer import Trainer
 
-    data = load_problem("ring", rng=SEED)
+    data = load_problem("ring", rng=SEED, codes=0, waves=0)
 
     def loop() -> None:
-        settings = Settings(steps=count, latent=2, averaging=None, look_every=count)
+        settings = Settings(steps=count, latent=2, betas=(0.0, 0.9), averaging=None, look_every=count)
         Trainer(*data.players("wgan-gp"), "wgan-gp", data.points, settings, device=device).run()
 
     return loop
 
 
 def _plain(count: int, device: str) -> Any:
-    """What a tutorial writes: two passes for data and model, autograd's own penalty, numbers fetched each step."""
+    """A plain loop with the networks and settings of ours."""
+    from divkit.gan.problems import load_problem
+
+    data = load_problem("ring", rng=SEED, codes=0, waves=0)
+    own: Row = {"width": 128, "betas": (0.0, 0.9), "rate": 2e-4, "factor": 10.0}
+    return lambda: plain_loop(data, device, lambda step, _: step == count, **own)
+
+
+def plain_loop(
+    data: Any, device: str, done: Any, *, width: int, betas: tuple[float, float], rate: float, factor: float
+) -> None:
+    """What a tutorial writes: two passes for data and model, autograd's own penalty, five steps of the critic.
+
+    It ends when done(step, generator) says so.
+    """
     import torch
     from torch import nn
 
-    from divkit.gan.problems import load_problem
-
-    data = torch.as_tensor(load_problem("ring", rng=SEED).points, dtype=torch.float32)
+    points = torch.as_tensor(data.points, dtype=torch.float32, device=device)
 
     def net(fan_in: int, fan_out: int) -> nn.Sequential:
         layers: list[nn.Module] = []
-        for a, b in ((fan_in, 128), (128, 128), (128, 128)):
+        for a, b in ((fan_in, width), (width, width), (width, width)):
             layers += [nn.Linear(a, b), nn.ReLU()]
-        return nn.Sequential(*layers, nn.Linear(128, fan_out)).to(device)
+        return nn.Sequential(*layers, nn.Linear(width, fan_out)).to(device)
 
-    def loop() -> None:
-        generator, critic = net(2, 2), net(2, 1)
-        adams = [torch.optim.Adam(own.parameters(), lr=2e-4, betas=(0.0, 0.9)) for own in (generator, critic)]
-        for _ in range(count):
-            for _ in range(5):
-                x = data[torch.randint(len(data), (256,))].to(device)
-                y = generator(torch.randn(256, 2, device=device)).detach()
-                between = torch.rand(256, 1, device=device)
-                z = (between * x + (1 - between) * y).requires_grad_()
-                (slopes,) = torch.autograd.grad(critic(z).sum(), z, create_graph=True)
-                penalty = 10 * ((slopes.norm(dim=1) - 1) ** 2).mean()
-                loss = critic(y).mean() - critic(x).mean() + penalty
-                adams[1].zero_grad()
-                loss.backward()
-                adams[1].step()
-            loss = -critic(generator(torch.randn(256, 2, device=device))).mean()
-            adams[0].zero_grad()
+    generator, critic = net(2, 2), net(2, 1)
+    adams = [torch.optim.Adam(own.parameters(), lr=rate, betas=betas) for own in (generator, critic)]
+    step = 0
+    while not done(step, generator):
+        for _ in range(5):
+            x = points[torch.randint(len(points), (256,), device=device)]
+            y = generator(torch.randn(256, 2, device=device)).detach()
+            between = torch.rand(256, 1, device=device)
+            z = (between * x + (1 - between) * y).requires_grad_()
+            (slopes,) = torch.autograd.grad(critic(z).sum(), z, create_graph=True)
+            penalty = factor * ((slopes.norm(dim=1) - 1) ** 2).mean()
+            loss = critic(y).mean() - critic(x).mean() + penalty
+            adams[1].zero_grad()
             loss.backward()
-            adams[0].step()
+            adams[1].step()
+        loss = -critic(generator(torch.randn(256, 2, device=device))).mean()
+        adams[0].zero_grad()
+        loss.backward()
+        adams[0].step()
+        step += 1
 
-    return loop
+
+def plain_trainings(args: argparse.Namespace) -> list[Row]:
+    """How soon a plain WGAN-GP holds all modes with 95 % of its points near one, if it does so in the minutes given.
+
+    Networks of 3 x 512, rate 1e-4, betas (0.5, 0.9) and a penalty of 0.1, as the toys of Gulrajani et al. (2017).
+    """
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        return list(pool.map(partial(plain_training, args.minutes, args.device), STEPS))
+
+
+def plain_training(minutes: float, device: str, problem: str) -> Row:
+    """One law."""
+    import torch
+
+    from divkit.gan.evaluate import modes
+    from divkit.gan.problems import load_problem
+
+    torch.set_num_threads(1)
+    torch.manual_seed(SEED)
+    data = load_problem(problem, rng=SEED, codes=0, waves=0)
+    start, best, row = time.perf_counter(), 0.0, {"problem": problem}
+
+    @torch.no_grad()
+    def done(step: int, generator: Any) -> bool:
+        nonlocal best
+        if step % 100:
+            return False
+        report = modes(data.restored(generator(torch.randn(LOOKED_AT, 2, device=device)).cpu().numpy()), data.law)
+        best = max(best, report.high_quality)
+        seconds = time.perf_counter() - start
+        there = report.captured == report.components and good(report)
+        row.update(steps=step, captured=report.captured, high_quality=report.high_quality, best=best, seconds=seconds)
+        row["arrived"] = seconds if there else None
+        return there or seconds > 60 * minutes
+
+    plain_loop(data, device, done, width=512, betas=(0.5, 0.9), rate=1e-4, factor=0.1)
+    return row
 
 
 # The best mean and standard deviation of one Gaussian, and its divergence, from the f-GAN paper, whose 15 numbers a
@@ -271,7 +371,7 @@ def fitted_gaussian(name: str, best: tuple[float, float, float], steps: int) -> 
     }
 
 
-PARTS = {"modes": mode_trainings, "speed": speed, "fgan": f_gans}
+PARTS = {"modes": mode_trainings, "plain": plain_trainings, "speed": speed, "fgan": f_gans}
 
 if __name__ == "__main__":
     main()

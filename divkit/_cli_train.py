@@ -32,6 +32,8 @@ class Wanted(NamedTuple):
     learning_rate: float
     width: int
     depth: int
+    codes: int | None
+    waves: int | None
     look_every: int
     seed: int
     device: str
@@ -68,7 +70,7 @@ def train(wanted: Wanted, out: Path) -> Run:
     from divkit.gan.trainer import Trainer
 
     objective = resolve_objective(wanted.objective)
-    problem = load_problem(wanted.problem, rng=wanted.seed)
+    problem = load_problem(wanted.problem, codes=wanted.codes, waves=wanted.waves, rng=wanted.seed)
     checkpoint = out / "checkpoint.pt"
     if checkpoint.exists() and not wanted.resume:
         raise InvalidInput(f"{out} holds a training already; go on with --resume, or name another folder with --out")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import sys
 import warnings
 from collections.abc import Sequence
@@ -14,7 +12,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from divkit._cli_examples import example
 from divkit._cli_measures import Kind, file_measure, kind_of
+from divkit._cli_output import Json, Seed, console, print_json
 from divkit._cli_train import Wanted
 from divkit._cli_train import train as train_gan
 from divkit._errors import DivkitError, DivkitWarning, InvalidInput
@@ -35,11 +35,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-example = typer.Typer(help="Reproduce a statement of the lectures as a table and a picture.", no_args_is_help=True)
 app.add_typer(example, name="example")
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table; infinities as the string inf.")]
-Seed = Annotated[int, typer.Option(help="Seed of every random number.", min=0)]
 
 
 @app.callback(invoke_without_command=True)
@@ -96,7 +92,7 @@ def estimate(
     P, Q = file_measure("P", p, arrays[0], kind), file_measure("Q", q, arrays[1], kind)
     value = estimate_verb(P, Q, div, method, level=level, rng=seed)
     if as_json:
-        _print_json({**value.to_dict(), "kind": kind.value, "P": p, "Q": q})
+        print_json({**value.to_dict(), "kind": kind.value, "P": p, "Q": q})
     else:
         _print_estimate(value, kind)
 
@@ -115,14 +111,14 @@ def _estimate_all(p: str, q: str, kind: Kind | None, method: str, level: float, 
     assert isinstance(Q, Samples)
     found = estimate_all(P.points, Q.points, x_weights=P.weights, y_weights=Q.weights, level=level, rng=seed)
     if as_json:
-        _print_json({"P": p, "Q": q, "divergences": {name: value.to_dict() for name, value in found.items()}})
+        print_json({"P": p, "Q": q, "divergences": {name: value.to_dict() for name, value in found.items()}})
         return
     table = Table("divergence", "lower bound", "standard error", f"at least (level {level:g})", "at most")
     for name, value in found.items():
         assert value.interval is not None
         error = "-" if value.stderr is None else f"{value.stderr:.2g}"
         table.add_row(name, f"{value:.6g}", error, f"{value.interval[0]:.6g}", f"{value.interval[1]:.6g}")
-    Console(width=None if sys.stdout.isatty() else 110).print(table)
+    console().print(table)
 
 
 def _print_estimate(value: Estimate, kind: Kind) -> None:
@@ -163,12 +159,12 @@ def methods(as_json: Json = False) -> None:
         for cls in map(method_class, METHODS)
     ]
     if as_json:
-        _print_json([dict(zip(heads, row, strict=True)) for row in rows])
+        print_json([dict(zip(heads, row, strict=True)) for row in rows])
         return
     table = Table(*heads)
     for row in rows:
         table.add_row(*row)
-    Console(width=None if sys.stdout.isatty() else 140).print(table)
+    console(140).print(table)
 
 
 @app.command()
@@ -183,6 +179,14 @@ def train(
     learning_rate: Annotated[float, typer.Option(help="Of Adam, falling to 0 along a cosine.")] = 1e-3,
     width: Annotated[int, typer.Option(help="Units of a hidden layer; half as many channels.", min=1)] = 128,
     depth: Annotated[int, typer.Option(help="Hidden layers.", min=1)] = 3,
+    codes: Annotated[
+        int | None,
+        typer.Option(help="Coordinates of the noise that become signs, for modes apart; 12 for ring and grid.", min=0),
+    ] = None,
+    waves: Annotated[
+        int | None,
+        typer.Option(help="Random waves that the discriminator sees, for many narrow modes; 32 for the grid.", min=0),
+    ] = None,
     look_every: Annotated[int, typer.Option(help="Steps between metrics.", min=1)] = 250,
     device: Annotated[str, typer.Option(help="As in torch: cpu, cuda.")] = "cpu",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the training in the folder.")] = False,
@@ -190,66 +194,21 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a GAN, judged by points that were held out; needs torch."""
-    wanted = Wanted(
-        problem, objective, steps, batch, learning_rate, width, depth, look_every, seed, device, resume, not as_json
-    )
+    sizes = (steps, batch, learning_rate, width, depth, codes, waves, look_every)
+    wanted = Wanted(problem, objective, *sizes, seed, device, resume, not as_json)
     found = train_gan(wanted, out)
     files = [str(path) for path in found.files]
     if as_json:
         found_all = {"metrics": found.metrics, "report": found.report, "files": files}
-        _print_json({"problem": problem, "objective": objective, **found_all})
+        print_json({"problem": problem, "objective": objective, **found_all})
         return
     table = Table("metric", "value", title=f"{problem}, {objective}")
     for part in (found.metrics, found.report):
         for name, value in part.items():
             table.add_row(name, value if isinstance(value, str) else f"{value:,.6g}")
         table.add_section()
-    Console(width=None if sys.stdout.isatty() else 110).print(table)
+    console().print(table)
     typer.echo(f"wrote {len(files)} files to {out}")
-
-
-@example.command("shifted-uniform")
-def shifted_uniform(
-    save: Annotated[Path, typer.Option(help="Folder for shifted_uniform.png and .csv.")] = Path(),
-    n: Annotated[int, typer.Option(help="Draws from each segment for the sampled rows.", min=1)] = 500,
-    bounds: Annotated[bool, typer.Option("--bounds", help="Also what critics prove; needs torch.")] = False,
-    seed: Seed = 0,
-    as_json: Json = False,
-) -> None:
-    """Two parallel segments theta apart: KL infinite, JSD log 2, W1 = |theta|."""
-    from divkit.examples import shifted_uniform as study
-
-    rows = study.run(n=n, rng=seed, bounds=bounds)
-    fine = [study.exact(k / 50) for k in range(-50, 51)]
-    figure = study.figure([*fine, *rows])
-    save.mkdir(parents=True, exist_ok=True)
-    picture, csv = save / "shifted_uniform.png", save / "shifted_uniform.csv"
-    figure.savefig(picture, dpi=160)
-    study.write_csv(rows, csv)
-    if as_json:
-        _print_json({"example": "shifted-uniform", "rows": study.as_table(rows), "files": [str(picture), str(csv)]})
-        return
-    table = Table("theta", "source", *study.COLUMNS.values(), title="Two parallel unit segments, theta apart")
-    for row in rows:
-        values = (getattr(row, name) for name in study.COLUMNS)
-        table.add_row(
-            f"{row.theta:+.2f}", row.source, *(f"{value:.4g}" for value in values), end_section=row.source == "lecture"
-        )
-    Console(width=None if sys.stdout.isatty() else 110).print(table)
-    typer.echo(f"wrote {picture} and {csv}")
-
-
-def _print_json(payload: Any) -> None:
-    typer.echo(json.dumps(_finite(payload), indent=2))
-
-
-def _finite(item: Any) -> Any:
-    """The payload with infinities as strings, which JSON has no number for."""
-    if isinstance(item, dict):
-        return {key: _finite(value) for key, value in item.items()}
-    if isinstance(item, list | tuple):
-        return [_finite(value) for value in item]
-    return str(item) if isinstance(item, float) and not math.isfinite(item) else item
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from divkit._errors import InvalidInput, require
 from divkit.catalog import JSD
 from divkit.datasets import shifted_uniform
 from divkit.divergences import Wasserstein
-from divkit.variational import VariationalForm
+from divkit.examples._study import trained_critic
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -79,45 +78,17 @@ def train(theta: float = 0.5, *, n: int = 500, steps: int = 1500, rng: int | np.
         Without torch.
     """
     torch = require("torch", "neural")
-    from divkit.neural.fit import Training
-
     n, steps, rng = check_integer("n", n, 16), check_integer("steps", steps, 1), check_rng(rng)
     if theta == 0:
         raise InvalidInput("theta must not be 0: equal segments give critics nothing to tell apart")
     pair = shifted_uniform(theta)
-    points, fresh = (
-        [torch.tensor(sample.points, dtype=torch.float32)[None] for sample in pair.samples(n, rng)] for _ in range(2)
-    )
+    points, fresh = (tuple(sample.points for sample in pair.samples(n, rng)) for _ in range(2))
     at = np.union1d(np.linspace(min(theta, 0.0) - _BEYOND, max(theta, 0.0) + _BEYOND, 301), [0.0, theta])
     cut = torch.as_tensor(np.column_stack([at, np.full(len(at), 0.5)]))
-    trained = partial(_trained, points, fresh, rng)
-    critic = trained(Wasserstein(1).dual.variational, "groupsort", "abs", Training(steps, 128, optimizer="muon"))
-    discriminator = trained(JSD.variational, "none", "relu", Training(steps, 128, 5e-3))
+    critic, discriminator = (trained_critic(div, points, fresh, steps=steps, rng=rng) for div in (Wasserstein(1), JSD))
     values, slopes = _along(critic, cut)
     middle = float(np.interp([0.0, theta], at, values).mean())
     return Critics(theta, at, values - middle, slopes, *_along(lambda z: discriminator(z).sigmoid(), cut))
-
-
-def _trained(
-    points: list[Any],
-    fresh: list[Any],
-    rng: np.random.Generator,
-    form: VariationalForm,
-    constraint: str,
-    activation: str,
-    training: Any,
-) -> Any:
-    """A network that makes the form large on the points, in its best state on the fresh ones."""
-    import torch
-
-    from divkit.neural.fit import maximise, variational
-    from divkit.neural.nets import critic_stack
-
-    start, batches = (torch.Generator().manual_seed(int(seed)) for seed in rng.integers(2**62, size=2))
-    stack = critic_stack(2, width=32, depth=2, constraint=constraint, activation=activation, generator=start)
-    x, y = points
-    fit = maximise(stack, variational(form), (x, y), (fresh[0], fresh[1]), training, generator=batches)
-    return fit.critics.double()
 
 
 def _along(function: Callable[[Any], Any], cut: Any) -> tuple[_F, _F]:
@@ -125,7 +96,7 @@ def _along(function: Callable[[Any], Any], cut: Any) -> tuple[_F, _F]:
     import torch
 
     at = cut.clone().requires_grad_()
-    values = function(at)[0]
+    values = function(at)
     (slopes,) = torch.autograd.grad(values.sum(), at)
     return values.detach().numpy(), slopes[:, 0].numpy()
 

@@ -7,7 +7,6 @@ log 2. Only W1 = |theta| tells near from far and has a slope to follow; this is 
 
 from __future__ import annotations
 
-import csv
 import math
 import warnings
 from collections.abc import Iterable, Sequence
@@ -23,6 +22,7 @@ from divkit.api import estimate, wasserstein1
 from divkit.catalog import DIVERGENCES
 from divkit.datasets import shifted_uniform
 from divkit.divergences import Wasserstein
+from divkit.examples._study import write_table
 from divkit.measures import Discrete, Samples
 from divkit.methods.crossfit import estimate_all
 from divkit.methods.kr import KRCritic
@@ -156,10 +156,7 @@ def lecture(theta: float) -> Row:
 
 def write_csv(rows: Sequence[Row], path: str | Path) -> None:
     """Write the table, one line a row, infinities as ``inf``."""
-    with Path(path).open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=["theta", "source", *COLUMNS], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
+    write_table(as_table(rows), path)
 
 
 def figure(rows: Sequence[Row]) -> Figure:

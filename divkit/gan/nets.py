@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Final
@@ -15,7 +16,16 @@ from divkit._checks import check_integer
 from divkit._errors import InvalidInput
 from divkit.neural.nets import ACTIVATIONS, critic_stack, mlp
 
-__all__ = ["SIDES", "MLPDiscriminator", "dcgan_discriminator", "dcgan_generator", "mlp_pair", "values_at"]
+__all__ = [
+    "SIDES",
+    "FourierFeatures",
+    "MLPDiscriminator",
+    "SignedNoise",
+    "dcgan_discriminator",
+    "dcgan_generator",
+    "mlp_pair",
+    "values_at",
+]
 
 # Of square images, each with the sides of its feature maps.
 SIDES: Final = {8: (2, 4, 8), 28: (7, 14, 28), 32: (4, 8, 16, 32), 64: (4, 8, 16, 32, 64)}
@@ -23,6 +33,46 @@ _NORMS: Final[dict[str, Callable[[int], nn.Module]]] = {
     "batch": nn.BatchNorm2d,
     "layer": lambda channels: nn.GroupNorm(1, channels),
 }
+
+
+class FourierFeatures(nn.Module):
+    """Appends cosines and sines of random projections to points (Rahimi and Recht 2007; Tancik et al. 2020).
+
+    A perceptron learns what varies slowly first; with waves as inputs it sees modes that are narrow and close.
+
+    Parameters
+    ----------
+    d : int
+    waves : int
+        Projections, each with a cosine and a sine.
+    scale : float
+        Standard deviation of the frequencies, in radians by the unit of the points.
+    generator : torch.Generator, optional
+        For the frequencies.
+    """
+
+    frequencies: Tensor
+
+    def __init__(self, d: int, waves: int, scale: float, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        d, waves = check_integer("d", d, 1), check_integer("waves", waves, 1)
+        if not (scale > 0 and math.isfinite(scale)):
+            raise InvalidInput(f"scale must be positive and finite, got {scale!r}")
+        self.register_buffer("frequencies", scale * torch.randn((d, waves), generator=generator))
+
+    def forward(self, points: Tensor) -> Tensor:
+        """(n, d) to (n, d + 2 waves)."""
+        phases = points @ self.frequencies
+        return torch.cat([points, torch.cos(phases), torch.sin(phases)], dim=1)
+
+    def pulled_back(self, points: Tensor, slopes: Tensor) -> Tensor:
+        """Slopes in the features, (n, d + 2 waves), as slopes in the points (n, d)."""
+        phases = points @ self.frequencies
+        (_, d), (_, waves) = points.shape, phases.shape
+        of_cos, of_sin = slopes[:, d : d + waves], slopes[:, d + waves :]
+        by_phase = of_sin * torch.cos(phases) - of_cos * torch.sin(phases)
+        found: Tensor = slopes[:, :d] + by_phase @ self.frequencies.mT
+        return found
 
 
 class MLPDiscriminator(nn.Module):
@@ -35,25 +85,37 @@ class MLPDiscriminator(nn.Module):
         A name of `divkit.neural.nets.CONSTRAINTS`; relu between the layers, MaxMin for "groupsort".
     generator : torch.Generator, optional
         For the initial parameters.
+    waves : FourierFeatures, optional
+        Of the points, in front; only where nothing is constrained.
     """
 
     def __init__(
-        self, d: int, width: int, depth: int, constraint: str = "none", generator: torch.Generator | None = None
+        self,
+        d: int,
+        width: int,
+        depth: int,
+        constraint: str = "none",
+        generator: torch.Generator | None = None,
+        waves: FourierFeatures | None = None,
     ) -> None:
         super().__init__()
+        if waves is not None and constraint not in ("none", "clip"):
+            raise InvalidInput(f"waves have slopes of their own, so that no constraint {constraint!r} would hold")
         activation = "maxmin" if constraint == "groupsort" else "relu"
+        d_in = d if waves is None else d + 2 * waves.frequencies.shape[1]
+        self.waves = waves
         self.stack = critic_stack(
-            d, width=width, depth=depth, constraint=constraint, activation=activation, generator=generator
+            d_in, width=width, depth=depth, constraint=constraint, activation=activation, generator=generator
         )
 
     def forward(self, points: Tensor) -> Tensor:
         """(n, d) to (n,)."""
-        values: Tensor = self.stack(points)[0]
+        values: Tensor = self.stack(self._inputs(points))[0]
         return values
 
     def features(self, points: Tensor) -> Tensor:
         """What the last hidden layer says, (n, width)."""
-        z = points.unsqueeze(0)
+        z = self._inputs(points).unsqueeze(0)
         for layer in self.stack.parts[:-1]:
             z = ACTIVATIONS[self.stack.activation](layer(z))
         return z[0]
@@ -62,21 +124,61 @@ class MLPDiscriminator(nn.Module):
         """Gradients in the points, (n, d), by the chain rule written out for relu: an ordinary function of the
         parameters, so that a penalty on them takes one backward pass.
         """
-        return self.stack.slopes(points.unsqueeze(0))[0]
+        found = self.stack.slopes(self._inputs(points).unsqueeze(0))[0]
+        return found if self.waves is None else self.waves.pulled_back(points, found)
 
     def project(self) -> None:
         """What the constraint does after a step."""
         self.stack.project()
 
+    def _inputs(self, points: Tensor) -> Tensor:
+        return points if self.waves is None else self.waves(points)
+
+
+class SignedNoise(nn.Module):
+    """Replaces the last coordinates of normal noise by their signs.
+
+    A continuous function of normal noise has connected values: between modes that are apart there must be a bridge, and
+    points on it. With signs the noise falls into 2^codes parts, each of which can become a mode of its own (as the
+    categorical codes of Chen et al. 2016 and of Khayatkhoei, Singh and Elgammal 2018).
+
+    Parameters
+    ----------
+    codes : int
+        Coordinates that become signs.
+    """
+
+    def __init__(self, codes: int) -> None:
+        super().__init__()
+        self.codes = check_integer("codes", codes, 1)
+
+    def forward(self, noise: Tensor) -> Tensor:
+        """(n, latent) to (n, latent)."""
+        plain, signed = noise[:, : -self.codes], noise[:, -self.codes :]
+        return torch.cat([plain, torch.where(signed < 0, -1.0, 1.0)], dim=1)
+
 
 def mlp_pair(
-    latent: int, d: int, *, width: int = 128, depth: int = 3, constraint: str = "none", seed: int = 0
+    latent: int,
+    d: int,
+    *,
+    width: int = 128,
+    depth: int = 3,
+    codes: int = 0,
+    waves: int = 0,
+    scale: float = 5.0,
+    constraint: str = "none",
+    seed: int = 0,
 ) -> tuple[nn.Module, nn.Module]:
     """A generator (n, latent) to (n, d), and a discriminator (n, d) to (n,), both of `depth` hidden layers.
 
     Parameters
     ----------
     latent, d, width, depth : int
+    codes : int
+        Coordinates of the noise, fewer than `latent`, of which only the sign counts: for laws of separate modes.
+    waves, scale : int and float
+        Of the discriminator's `FourierFeatures`, if there are any: for laws of narrow modes.
     constraint : str
         Of the discriminator, as in `divkit.gan.objectives.Objective`.
     seed : int
@@ -85,16 +187,21 @@ def mlp_pair(
     Raises
     ------
     InvalidInput
-        For sizes below 1 and unknown constraints.
+        For sizes below 1, as many codes as noise or more, and unknown constraints.
     """
     sizes = {"latent": latent, "d": d, "width": width, "depth": depth}
     for name, value in sizes.items():
         check_integer(name, value, 1)
+    if not 0 <= check_integer("codes", codes, 0) < latent:
+        raise InvalidInput(f"codes must be fewer than latent = {latent}, got {codes}; take more noise")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         generator = mlp(latent, d, width=width, depth=depth)
+    if codes:
+        generator = nn.Sequential(SignedNoise(codes), *generator)
     draws = torch.Generator().manual_seed(seed)
-    return generator, MLPDiscriminator(d, width, depth, constraint, draws)
+    features = FourierFeatures(d, waves, scale, draws) if waves else None
+    return generator, MLPDiscriminator(d, width, depth, constraint, draws, features)
 
 
 def dcgan_generator(latent: int, channels: int, side: int, *, width: int = 64) -> nn.Sequential:

@@ -23,6 +23,7 @@ __all__ = [
     "Objective",
     "clip_parameters",
     "f_gan",
+    "relativistic",
     "resolve_objective",
     "smoothed",
     "wasserstein_gan",
@@ -30,6 +31,7 @@ __all__ = [
 
 # Values (n,) of the discriminator at points of P, the data, and of Q, the model; to a scalar.
 Loss = Callable[[Tensor, Tensor], Tensor]
+_FACTOR: Final = 0.05
 _CLIP: Final = 0.01  # Arjovsky, Chintala and Bottou (2017), algorithm 1
 
 
@@ -141,15 +143,25 @@ def smoothed(label: float = 0.9) -> Objective:
     )
 
 
-def _relativistic() -> Objective:
+def relativistic(factor: float = _FACTOR) -> Objective:
     """R3GAN (Huang et al. 2024): pairs of data and model, each told apart from the other (Jolicoeur-Martineau 2019);
     R1 and R2 keep it stable.
+
+    Parameters
+    ----------
+    factor : float
+        Of the penalties, `divkit.gan.penalties.zero_centred`: larger is steadier, smaller sharper.
+
+    Raises
+    ------
+    InvalidInput
+        For a factor that is negative or not finite.
     """
     return Objective(
-        "relativistic",
+        "relativistic" if factor == _FACTOR else f"relativistic-{factor:g}",
         lambda v_p, v_q: softplus(v_q - v_p).mean(),
         lambda v_p, v_q: softplus(v_p - v_q).mean(),
-        penalty=zero_centred(1.0),
+        penalty=zero_centred(factor),
     )
 
 
@@ -164,7 +176,7 @@ def _all() -> dict[str, Objective]:
         wasserstein_gan("wgan-lp", penalty=between(10.0, one_sided=True)),
         wasserstein_gan("wgan-spectral", constraint="spectral"),
         wasserstein_gan("wgan-groupsort", constraint="groupsort"),
-        _relativistic(),
+        relativistic(),
     ]
     for div in DIVERGENCES.values():
         if isinstance(div, FDivergence) and div.name != "gan":

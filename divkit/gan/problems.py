@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +26,9 @@ __all__ = ["PROBLEMS", "Problem", "load_problem"]
 _F = NDArray[np.float64]
 _DRAWS: Final = 50_000
 _HELD_OUT: Final = 2500
+_CODES: Final = 12
+_WAVES: Final = 32
+_SCALE: Final = 10.0  # of their frequencies, where the spread of the points is 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +45,11 @@ class Problem:
     law : GaussianMixture or None
         Where the points come from, in original units.
     latent : int
-        Dimension of the noise.
+        Dimension of the noise, with its codes.
+    codes : int
+        Coordinates of the noise of which only the sign counts, as in `divkit.gan.nets.mlp_pair`; none for images.
+    waves : int
+        Of the discriminator, as there, unless its slopes are constrained.
     labels : ndarray, shape (N,), or None
         Classes of the points.
     """
@@ -54,6 +61,8 @@ class Problem:
     scale: Any
     law: GaussianMixture | None
     latent: int
+    codes: int = 0
+    waves: int = 0
     labels: NDArray[np.intp] | None = None
 
     def restored(self, points: Any) -> _F:
@@ -82,7 +91,15 @@ class Problem:
         constraint = objective.constraint
         if self.points.ndim == 2:
             return mlp_pair(
-                self.latent, self.points.shape[1], width=width, depth=depth, constraint=constraint, seed=seed
+                self.latent,
+                self.points.shape[1],
+                width=width,
+                depth=depth,
+                codes=self.codes,
+                waves=self.waves if constraint in ("none", "clip") else 0,
+                scale=_SCALE,
+                constraint=constraint,
+                seed=seed,
             )
         if constraint not in ("none", "clip"):
             raise InvalidInput(
@@ -98,7 +115,14 @@ class Problem:
             return made, dcgan_discriminator(channels, side, width=max(1, width // 2), normalise=normalise)
 
 
-def load_problem(name: str, *, draws: int = _DRAWS, rng: int | np.random.Generator | None = 0) -> Problem:
+def load_problem(
+    name: str,
+    *,
+    draws: int = _DRAWS,
+    codes: int | None = None,
+    waves: int | None = None,
+    rng: int | np.random.Generator | None = 0,
+) -> Problem:
     """A problem by name, or the points of a file.
 
     Parameters
@@ -108,6 +132,11 @@ def load_problem(name: str, *, draws: int = _DRAWS, rng: int | np.random.Generat
         or (N, channels, side, side) with sides 8, 28, 32 or 64.
     draws : int
         Points that are drawn from a law to be trained on.
+    codes : int, optional
+        Coordinates of the noise of which only the sign counts, besides all others; 12 by default for ring and grid,
+        whose modes are apart, and none otherwise.
+    waves : int, optional
+        Of the discriminator: 32 by default for the grid, whose modes are narrow and many, and none otherwise.
     rng : int, numpy.random.Generator or None
 
     Raises
@@ -117,17 +146,26 @@ def load_problem(name: str, *, draws: int = _DRAWS, rng: int | np.random.Generat
     """
     count, generator = check_integer("draws", draws, 2), check_rng(rng)
     if name in PROBLEMS:
-        return PROBLEMS[name](count, generator)
-    if not Path(name).suffix:
+        found = PROBLEMS[name](count, generator)
+    elif Path(name).suffix:
+        found = _of_array(Path(name).stem, np.asarray(read_array(name)), generator)
+    else:
         raise InvalidInput(f"problem must be one of {', '.join(PROBLEMS)} or a file, got {name!r}")
-    return _of_array(Path(name).stem, np.asarray(read_array(name)), generator)
+    codes = found.codes if codes is None else check_integer("codes", codes, 0)
+    waves = found.waves if waves is None else check_integer("waves", waves, 0)
+    for option, value in (("codes", codes), ("waves", waves)):
+        if value and found.points.ndim == 4:
+            raise InvalidInput(f"{option} must be 0 for images, which convolutions make and judge; got {value}")
+    return replace(found, latent=found.latent - found.codes + codes, codes=codes, waves=waves)
 
 
-def _of_law(name: str, law: GaussianMixture, count: int, rng: np.random.Generator, latent: int) -> Problem:
+def _of_law(
+    name: str, law: GaussianMixture, count: int, rng: np.random.Generator, latent: int, codes: int = 0, waves: int = 0
+) -> Problem:
     points = law.sample(count, rng)
     centre, scale = points.mean(axis=0), float(points.std())
     held_out = (law.sample(_HELD_OUT, rng) - centre) / scale
-    return Problem(name, (points - centre) / scale, held_out, centre, scale, law, latent)
+    return Problem(name, (points - centre) / scale, held_out, centre, scale, law, latent + codes, codes, waves)
 
 
 def _swiss_roll(count: int, rng: np.random.Generator) -> Problem:
@@ -144,7 +182,7 @@ def _digits(count: int, rng: np.random.Generator) -> Problem:
     cut = len(order) - len(order) // 4
     seen, held = order[: min(count, cut)], order[cut:]
     points, held_out = (data.images[rows, None] / 8.0 - 1.0 for rows in (seen, held))
-    return Problem("digits", points, held_out, 8.0, 8.0, None, 32, data.target[seen])
+    return Problem("digits", points, held_out, 8.0, 8.0, None, 32, labels=data.target[seen])
 
 
 def _of_array(name: str, array: NDArray[Any], rng: np.random.Generator) -> Problem:
@@ -178,8 +216,8 @@ def _split(name: str, points: _F, count: int, order: NDArray[np.intp], latent: i
 
 
 PROBLEMS: Final[dict[str, Callable[[int, np.random.Generator], Problem]]] = {
-    "ring": lambda count, rng: _of_law("ring", ring_mixture(), count, rng, 2),
-    "grid": lambda count, rng: _of_law("grid", grid_mixture(), count, rng, 2),
+    "ring": lambda count, rng: _of_law("ring", ring_mixture(), count, rng, 2, _CODES),
+    "grid": lambda count, rng: _of_law("grid", grid_mixture(), count, rng, 2, _CODES, _WAVES),
     "fgan-mixture": lambda count, rng: _of_law("fgan-mixture", fgan_mixture(), count, rng, 1),
     "swissroll": _swiss_roll,
     "digits": _digits,

@@ -50,7 +50,7 @@ class Settings:
     latent: int = 2
     learning_rate: float = 2e-4
     discriminator_rate: float | None = None
-    betas: tuple[float, float] = (0.0, 0.9)
+    betas: tuple[float, float] = (0.0, 0.99)
     schedule: str = "cosine"
     critic_steps: int | None = None
     averaging: float | None = 0.999

@@ -8,7 +8,15 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 from divkit import InvalidInput  # noqa: E402
-from divkit.gan.nets import MLPDiscriminator, dcgan_discriminator, dcgan_generator, mlp_pair, values_at  # noqa: E402
+from divkit.gan.nets import (  # noqa: E402
+    FourierFeatures,
+    MLPDiscriminator,
+    SignedNoise,
+    dcgan_discriminator,
+    dcgan_generator,
+    mlp_pair,
+    values_at,
+)
 from divkit.neural.lipschitz import proven_lipschitz  # noqa: E402
 
 
@@ -83,3 +91,38 @@ def test_groupsort_discriminators_have_a_proven_slope():
 def test_sizes_are_checked(sizes):
     with pytest.raises(InvalidInput, match=next(iter(sizes))):
         mlp_pair(**{"latent": 2, "d": 2, **sizes})
+
+
+def test_signs_let_a_generator_jump():
+    noise = torch.tensor([[0.3, -2.0, 0.0], [-0.1, 1e-9, -1e-9]])
+    assert SignedNoise(2)(noise).tolist() == [[pytest.approx(0.3), -1.0, 1.0], [pytest.approx(-0.1), 1.0, -1.0]]
+    generator, _ = mlp_pair(3, 2, width=8, depth=1, codes=1)
+    at = torch.tensor([[0.5, 0.5, -1e-6], [0.5, 0.5, 1e-6], [0.5, 0.5, 2.0]])
+    left, right, same = generator(at)
+    assert not torch.allclose(left, right)
+    assert torch.equal(right, same)
+
+
+def test_codes_are_fewer_than_the_noise():
+    with pytest.raises(InvalidInput, match="codes must be fewer than latent = 2, got 2"):
+        mlp_pair(2, 2, codes=2)
+
+
+def test_slopes_with_waves_are_those_of_autograd():
+    _, net = mlp_pair(2, 3, width=16, depth=2, waves=5, scale=2.0)
+    x = torch.randn(7, 3, generator=torch.Generator().manual_seed(1)).requires_grad_()
+    (expected,) = torch.autograd.grad(net(x).sum(), x)
+    torch.testing.assert_close(net.slopes(x.detach()), expected, atol=1e-5, rtol=1e-4)
+    assert net.features(x).shape == (7, 16)
+
+
+def test_waves_are_cosines_and_sines_beside_the_points():
+    waves = FourierFeatures(2, 3, 4.0, torch.Generator().manual_seed(0))
+    x = torch.randn(5, 2)
+    found = waves(x)
+    assert torch.equal(found[:, :2], x)
+    torch.testing.assert_close(found[:, 2:5] ** 2 + found[:, 5:] ** 2, torch.ones(5, 3))
+    with pytest.raises(InvalidInput, match="scale must be positive"):
+        FourierFeatures(2, 3, 0.0)
+    with pytest.raises(InvalidInput, match="no constraint 'groupsort' would hold"):
+        mlp_pair(2, 2, waves=3, constraint="groupsort")

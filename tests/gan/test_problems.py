@@ -100,3 +100,21 @@ def test_discriminators_of_images_normalise_as_the_objective_allows(objective, n
     _, discriminator = load_problem("digits", draws=10).players(objective, width=8)
     names = [type(module).__name__ for module in discriminator.modules()]
     assert {name for name in names if "Norm" in name} == {norm}
+
+
+def test_codes_are_noise_besides_and_images_take_none():
+    ring, plain = load_problem("ring", draws=10), load_problem("ring", draws=10, codes=0)
+    assert (ring.latent, ring.codes, plain.latent, plain.codes) == (14, 12, 2, 0)
+    assert load_problem("swissroll", draws=10, codes=3).latent == 5
+    for option in ("codes", "waves"):
+        with pytest.raises(InvalidInput, match=f"{option} must be 0 for images"):
+            load_problem("digits", draws=10, **{option: 2})
+
+
+def test_waves_are_for_discriminators_without_a_constraint():
+    grid = load_problem("grid", draws=10)
+    assert grid.waves == 32
+    _, free = grid.players("relativistic", width=8)
+    _, proven = grid.players("wgan-groupsort", width=8)
+    assert free.waves is not None
+    assert proven.waves is None
