@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from _gan_plain import LOOKED_AT, has_arrived, plain_loop, plain_training
 from _report import RESULTS, device_name, finish, median
 
 QUESTION = "Which objectives keep all modes, how soon, and what does a step cost beside a plain loop?"
@@ -39,8 +40,6 @@ RECIPES: Final[dict[str, dict[str, Any]]] = {
     "wgan-groupsort": {"critic_steps": 1, "learning_rate": 5e-4, "discriminator_rate": 5e-3},
 }
 STEPS: Final = {"ring": 8_000, "grid": 12_000}
-ENOUGH: Final = 0.95  # share of high quality at which a training has arrived, with all modes held
-LOOKED_AT: Final = 2500  # points, as in the literature
 AT_THE_END: Final = 25_000  # of which a perfect sampler's reverse KL to 25 modes is 0.0005; of 2,500 it is 0.005
 Row = dict[str, Any]
 
@@ -125,7 +124,7 @@ def training(problem: str, recipe: str, steps: int, device: str, seed: int) -> R
     trainer = Trainer(generator, discriminator, objective, data.points, settings, tricks=chosen, device=device)
     looks, seconds = watched(trainer, data)
     end = report_of(trainer, data, AT_THE_END)
-    arrived = [at for at, report in looks if report.captured == report.components and good(report)]
+    arrived = [at for at, report in looks if has_arrived(report)]
     return {
         "captured": looks[-1][1].captured,
         "high_quality": end.high_quality,
@@ -157,10 +156,6 @@ def report_of(trainer: Any, data: Any, count: int) -> Any:
     return modes(data.restored(trainer.sample(count).cpu().numpy()), data.law)
 
 
-def good(report: Any) -> bool:
-    return bool(report.high_quality >= ENOUGH)
-
-
 def summary(problem: str, recipe: str, steps: int, found: list[Row]) -> Row:
     """Means over the trainings, their worst, and the median of when they arrived."""
     arrived = [row["arrived"] for row in found]
@@ -173,11 +168,16 @@ def summary(problem: str, recipe: str, steps: int, found: list[Row]) -> Row:
         "captured_least": min(row["captured"] for row in found),
         "high_quality": float(np.mean([row["high_quality"] for row in found])),
         "high_quality_least": min(row["high_quality"] for row in found),
-        "reverse_kl_most": max(row["reverse_kl"] for row in found),
+        "reverse_kl_most": finite(max(row["reverse_kl"] for row in found)),
         "seconds": float(np.mean([row["seconds"] for row in found])),
         "arrived": median(arrived) if None not in arrived else None,
         "arrivals": sum(seconds is not None for seconds in arrived),
     }
+
+
+def finite(value: float) -> float | None:
+    """JSON has no infinity."""
+    return value if np.isfinite(value) else None
 
 
 def speed(args: argparse.Namespace) -> list[Row]:
@@ -230,82 +230,13 @@ def _plain(count: int, device: str) -> Any:
     return lambda: plain_loop(data, device, lambda step, _: step == count, **own)
 
 
-def plain_loop(
-    data: Any, device: str, done: Any, *, width: int, betas: tuple[float, float], rate: float, factor: float
-) -> None:
-    """What a tutorial writes: two passes for data and model, autograd's own penalty, five steps of the critic.
-
-    It ends when done(step, generator) says so.
-    """
-    import torch
-    from torch import nn
-
-    points = torch.as_tensor(data.points, dtype=torch.float32, device=device)
-
-    def net(fan_in: int, fan_out: int) -> nn.Sequential:
-        layers: list[nn.Module] = []
-        for a, b in ((fan_in, width), (width, width), (width, width)):
-            layers += [nn.Linear(a, b), nn.ReLU()]
-        return nn.Sequential(*layers, nn.Linear(width, fan_out)).to(device)
-
-    generator, critic = net(2, 2), net(2, 1)
-    adams = [torch.optim.Adam(own.parameters(), lr=rate, betas=betas) for own in (generator, critic)]
-    step = 0
-    while not done(step, generator):
-        for _ in range(5):
-            x = points[torch.randint(len(points), (256,), device=device)]
-            y = generator(torch.randn(256, 2, device=device)).detach()
-            between = torch.rand(256, 1, device=device)
-            z = (between * x + (1 - between) * y).requires_grad_()
-            (slopes,) = torch.autograd.grad(critic(z).sum(), z, create_graph=True)
-            penalty = factor * ((slopes.norm(dim=1) - 1) ** 2).mean()
-            loss = critic(y).mean() - critic(x).mean() + penalty
-            adams[1].zero_grad()
-            loss.backward()
-            adams[1].step()
-        loss = -critic(generator(torch.randn(256, 2, device=device))).mean()
-        adams[0].zero_grad()
-        loss.backward()
-        adams[0].step()
-        step += 1
-
-
 def plain_trainings(args: argparse.Namespace) -> list[Row]:
     """How soon a plain WGAN-GP holds all modes with 95 % of its points near one, if it does so in the minutes given.
 
     Networks of 3 x 512, rate 1e-4, betas (0.5, 0.9) and a penalty of 0.1, as the toys of Gulrajani et al. (2017).
     """
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        return list(pool.map(partial(plain_training, args.minutes, args.device), STEPS))
-
-
-def plain_training(minutes: float, device: str, problem: str) -> Row:
-    """One law."""
-    import torch
-
-    from divkit.gan.evaluate import modes
-    from divkit.gan.problems import load_problem
-
-    torch.set_num_threads(1)
-    torch.manual_seed(SEED)
-    data = load_problem(problem, rng=SEED, codes=0, waves=0)
-    start, best, row = time.perf_counter(), 0.0, {"problem": problem}
-
-    @torch.no_grad()
-    def done(step: int, generator: Any) -> bool:
-        nonlocal best
-        if step % 100:
-            return False
-        report = modes(data.restored(generator(torch.randn(LOOKED_AT, 2, device=device)).cpu().numpy()), data.law)
-        best = max(best, report.high_quality)
-        seconds = time.perf_counter() - start
-        there = report.captured == report.components and good(report)
-        row.update(steps=step, captured=report.captured, high_quality=report.high_quality, best=best, seconds=seconds)
-        row["arrived"] = seconds if there else None
-        return there or seconds > 60 * minutes
-
-    plain_loop(data, device, done, width=512, betas=(0.5, 0.9), rate=1e-4, factor=0.1)
-    return row
+        return list(pool.map(partial(plain_training, args.minutes, args.device, SEED), STEPS))
 
 
 # The best mean and standard deviation of one Gaussian, and its divergence, from the f-GAN paper, whose 15 numbers a

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from divkit._errors import InvalidInput
 from divkit.gan.nets import MLPDiscriminator
 from divkit.losses import gradient_penalty
+from divkit.neural._parallel import processes, share_of_batch
 from divkit.neural.penalties import excess_of
 
 __all__ = ["Penalty", "between", "zero_centred"]
@@ -31,8 +32,9 @@ def between(factor: float = 10.0, *, one_sided: bool = False) -> Penalty:
 
     def penalty(discriminator: nn.Module, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
         if isinstance(discriminator, MLPDiscriminator) and discriminator.stack.activation == "relu":
-            places = torch.rand((len(x), 1), generator=generator, device=x.device, dtype=x.dtype)
-            slopes = discriminator.slopes(torch.lerp(x.detach(), y.detach(), places))
+            size = len(x) * processes()  # drawn for the whole batch, as the batch itself is
+            places = torch.rand((size, 1), generator=generator, device=x.device, dtype=x.dtype)
+            slopes = discriminator.slopes(torch.lerp(x.detach(), y.detach(), share_of_batch(places, 0)))
             return factor * excess_of(slopes.unsqueeze(0), one_sided)[0]
         return gradient_penalty(discriminator, x, y, factor=factor, one_sided=one_sided, generator=generator)
 

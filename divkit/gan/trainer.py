@@ -23,6 +23,7 @@ from divkit.gan.objectives import Objective, clip_parameters, resolve_objective
 from divkit.gan.settings import Settings
 from divkit.gan.tricks import Trick
 from divkit.neural._checkpoint import digest, read_checkpoint, shapes_of, write_checkpoint
+from divkit.neural._parallel import averaged_gradients, averaged_numbers, is_first, processes, share_of_batch
 
 __all__ = ["Callback", "Metrics", "Trainer"]
 
@@ -135,6 +136,12 @@ class Trainer:
             If a loss is not finite; everything is then as it was at the last look, ``info`` has the step.
         InvalidInput
             For a checkpoint of another training.
+
+        Notes
+        -----
+        Under `torch.distributed` every process takes its part of each batch, all draw the same random numbers, and
+        gradients and metrics are averaged: with losses that are means over points, two processes do what one does with
+        the whole batch. Callbacks are called in all of them; the first one writes the files.
         """
         path = None if checkpoint is None else Path(checkpoint)
         if path is not None and path.exists():
@@ -150,7 +157,7 @@ class Trainer:
                 if look:
                     self._look(found, callbacks, metrics)
                     bar.set_postfix({name: f"{value:.4g}" for name, value in found.items() if name != "step"})
-                if path is not None and (look or interrupted):
+                if path is not None and is_first() and (look or interrupted):
                     self.save(path)
                 if interrupted:
                     raise KeyboardInterrupt
@@ -209,8 +216,9 @@ class Trainer:
         found: Metrics = {}
         for _ in range(self.settings.critic_steps or self.objective.critic_steps):
             found = self._discriminate()
-        found = {"step": self.step + 1, **found, "generator_loss": self._generate()}
+        found = averaged_numbers({**found, "generator_loss": self._generate()}, self.points.device)
         self.step += 1
+        found = {"step": self.step, **found}
         self._demand_finite(found)
         if self.average is not None:
             self._follow(self.average)
@@ -221,7 +229,7 @@ class Trainer:
         net, objective = self.discriminator, self.objective
         x = self._batch()
         with torch.no_grad():
-            y = self.generator(self._noise(len(x), self.draws))
+            y = self.generator(self._batch_of_noise())
         x, y = self._seen(x), self._seen(y)
         v_p, v_q = values_at(net, x, y)
         loss = total = objective.discriminator_loss(v_p, v_q)
@@ -240,7 +248,7 @@ class Trainer:
     def _generate(self) -> float:
         """One step of the generator, against the discriminator as it is, or as a trick says."""
         net = self.discriminator
-        x, y = self._seen(self._batch()), self._seen(self.generator(self._noise(self.settings.batch, self.draws)))
+        x, y = self._seen(self._batch()), self._seen(self.generator(self._batch_of_noise()))
         net.requires_grad_(False)
         losses = [trick.generator_loss(net, x, y) for trick in self.tricks]
         loss = next((found for found in losses if found is not None), None)
@@ -268,6 +276,7 @@ class Trainer:
             loss = loss if more is None else loss + more
         adam.zero_grad()
         torch.autograd.backward(loss)
+        averaged_gradients(net)
         adam.step()
         for trick in self.tricks:
             trick.after_step(player, net)
@@ -287,7 +296,7 @@ class Trainer:
             callback(self, found)
         self.history.append(found)
         self._good = self._players.state(self.step)
-        if metrics is not None:
+        if metrics is not None and is_first():
             lines = "".join(json.dumps(line) + "\n" for line in self.history)
             Path(metrics).write_text(lines, encoding="utf-8")
 
@@ -314,7 +323,10 @@ class Trainer:
 
     def _batch(self) -> Tensor:
         rows = torch.randint(len(self.points), (self.settings.batch,), generator=self.draws, device=self.points.device)
-        return self.points[rows]
+        return self.points[share_of_batch(rows, 0)]
+
+    def _batch_of_noise(self) -> Tensor:
+        return share_of_batch(self._noise(self.settings.batch, self.draws), 0)
 
     def _noise(self, count: int, draws: torch.Generator) -> Tensor:
         return torch.randn((count, self.settings.latent), generator=draws, device=self.points.device)
@@ -323,7 +335,7 @@ class Trainer:
     def _check_shapes(self) -> None:
         """Find out before the first step what does not fit."""
         for trick in self.tricks:
-            trick.check(self.settings.batch, self.discriminator)
+            trick.check(self.settings.batch // processes(), self.discriminator)
         made = self.sample(2)
         if made.shape[1:] != self.points.shape[1:]:
             raise InvalidInput(

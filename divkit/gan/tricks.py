@@ -14,6 +14,7 @@ from divkit._checks import check_integer
 from divkit._errors import InvalidInput
 from divkit.gan.nets import values_at
 from divkit.gan.objectives import Loss
+from divkit.neural._parallel import processes, share_of_batch
 
 __all__ = ["FeatureMatching", "HistoricalAveraging", "InstanceNoise", "Packing", "Trick", "Unrolling", "feature_gap"]
 
@@ -81,8 +82,9 @@ class InstanceNoise(Trick):
         std = self.std * max(0.0, 1 - time / self.until)
         if std == 0:
             return points
-        noise = torch.randn(points.shape, generator=draws, device=points.device, dtype=points.dtype)
-        return points + std * noise
+        shape = (len(points) * processes(), *points.shape[1:])  # for the whole batch, as the batch itself is
+        noise = torch.randn(shape, generator=draws, device=points.device, dtype=points.dtype)
+        return points + std * share_of_batch(noise, 0)
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ class Packing(Trick):
     def check(self, batch: int, discriminator: nn.Module) -> None:
         """The batch has to fall into packs."""
         if batch % self.m:
-            raise InvalidInput(f"batch must be divisible by m = {self.m} of Packing, got {batch}")
+            raise InvalidInput(f"batch of a process must be divisible by m = {self.m} of Packing, got {batch}")
 
     def seen(self, points: Tensor, time: float, draws: torch.Generator) -> Tensor:
         """(n, c, ...) to (n / m, m c, ...)."""

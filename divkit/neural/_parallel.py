@@ -1,4 +1,4 @@
-"""Several processes that fit the same critics, each to its part of every batch."""
+"""Several processes that fit the same networks, each to its part of every batch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from divkit._errors import InvalidInput
 
-__all__ = ["averaged_gradients", "is_first", "processes", "share_of_batch"]
+__all__ = ["averaged_gradients", "averaged_numbers", "is_first", "processes", "share_of_batch"]
 
 
 def processes() -> int:
@@ -21,8 +21,8 @@ def is_first() -> bool:
     return processes() == 1 or dist.get_rank() == 0
 
 
-def share_of_batch(batch: Tensor) -> Tensor:
-    """This process's part of a batch (s, b, d) that all have drawn alike.
+def share_of_batch(batch: Tensor, dim: int = 1) -> Tensor:
+    """This process's part of what all have drawn alike: of a stack's batch (s, b, d), or with dim 0 of points (b, ...).
 
     Raises
     ------
@@ -32,9 +32,19 @@ def share_of_batch(batch: Tensor) -> Tensor:
     count = processes()
     if count == 1:
         return batch
-    if batch.shape[1] % count:
-        raise InvalidInput(f"batch must be divisible by the {count} processes, got {batch.shape[1]}")
-    return batch.chunk(count, dim=1)[dist.get_rank()]
+    if batch.shape[dim] % count:
+        raise InvalidInput(f"batch must be divisible by the {count} processes, got {batch.shape[dim]}")
+    return batch.chunk(count, dim=dim)[dist.get_rank()]
+
+
+def averaged_numbers(numbers: dict[str, float], device: torch.device) -> dict[str, float]:
+    """The mean over processes of each number, the same in all; one that is not finite makes the mean so."""
+    count = processes()
+    if count == 1:
+        return numbers
+    flat = torch.tensor(list(numbers.values()), dtype=torch.float64, device=device)
+    dist.all_reduce(flat)
+    return dict(zip(numbers, (flat / count).tolist(), strict=True))
 
 
 def averaged_gradients(net: nn.Module) -> None:

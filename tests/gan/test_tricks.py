@@ -36,7 +36,7 @@ def test_packs_hold_points_of_one_kind_side_by_side():
     packs = Packing(3).seen(points, 0.0, draws())
     assert packs.tolist() == [[0, 1, 2, 3, 4, 5], [6, 7, 8, 9, 10, 11]]
     assert Packing(2).seen(torch.zeros(4, 3, 8, 8), 0.0, draws()).shape == (2, 6, 8, 8)
-    with pytest.raises(InvalidInput, match="batch must be divisible by m = 4 of Packing, got 10"):
+    with pytest.raises(InvalidInput, match="batch of a process must be divisible by m = 4 of Packing, got 10"):
         Packing(4).check(10, torch.nn.Identity())
 
 
