@@ -82,6 +82,7 @@ def train(wanted: Wanted, out: Path) -> Run:
         latent=problem.latent,
         learning_rate=wanted.learning_rate,
         look_every=wanted.look_every,
+        keep_best="wasserstein1" if len(problem.held_out) else None,
         seed=wanted.seed,
     )
     players = problem.players(objective, width=wanted.width, depth=wanted.depth, seed=wanted.seed)
@@ -89,7 +90,7 @@ def train(wanted: Wanted, out: Path) -> Run:
     out.mkdir(parents=True, exist_ok=True)
     watch = _Watch(problem, out)
     trainer.run([watch], checkpoint=checkpoint, metrics=out / "metrics.jsonl", progress=wanted.progress)
-    made = made_by(trainer)
+    made = made_by(trainer, best=trainer.settings.keep_best is not None)
     np.save(out / "samples.npy", problem.restored(made))
     report = judged(problem, made, wanted.seed)
     (out / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
@@ -99,9 +100,9 @@ def train(wanted: Wanted, out: Path) -> Run:
     return Run(trainer.history[-1], report, [*(out / name for name in names), *sorted(out.glob("step-*.png"))])
 
 
-def made_by(trainer: Trainer, count: int = _SHOWN) -> Any:
+def made_by(trainer: Trainer, *, best: bool = False) -> Any:
     """Points of the generator in the units of the networks."""
-    return trainer.sample(count).cpu().numpy()
+    return trainer.sample(_SHOWN, best=best).cpu().numpy()
 
 
 def judged(problem: Problem, made: Any, seed: int) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,6 +37,17 @@ class Players:
         draws: torch.Generator,
     ) -> None:
         self.nets, self.adams, self.tricks, self.draws = dict(nets), list(adams), list(tricks), draws
+        self.least, self.kept = math.inf, {name: own.clone() for name, own in self.judged.state_dict().items()}
+
+    @property
+    def judged(self) -> nn.Module:
+        """The network that points are drawn from."""
+        return self.nets.get("average", self.nets["generator"])
+
+    def note(self, value: float) -> None:
+        """Keep the network that points are drawn from, if this is less than all values before."""
+        if value < self.least:
+            self.least, self.kept = value, {name: own.clone() for name, own in self.judged.state_dict().items()}
 
     def state(self, step: int) -> dict[str, Any]:
         """A copy of everything."""
@@ -45,6 +57,8 @@ class Players:
                 "adams": [adam.state_dict() for adam in self.adams],
                 "tricks": [trick.state_dict() for trick in self.tricks],
                 "draws": self.draws.get_state(),
+                "least": self.least,
+                "kept": self.kept,
                 "step": step,
             }
         )
@@ -58,6 +72,7 @@ class Players:
         for trick, kept in zip(self.tricks, state["tricks"], strict=True):
             trick.load_state_dict(copy.deepcopy(kept))
         self.draws.set_state(state["draws"].cpu())
+        self.least, self.kept = float(state["least"]), dict(state["kept"])
         return int(state["step"])
 
 

@@ -42,6 +42,8 @@ class Settings:
         Decay of the running mean of the generator's parameters, from which points are drawn in the end; None for none.
     look_every : int
         Steps between metrics.
+    keep_best : str or None
+        A metric, one that callbacks add: the generator of the look at which it is least is kept as `Trainer.best`.
     seed : int
     """
 
@@ -55,6 +57,7 @@ class Settings:
     critic_steps: int | None = None
     averaging: float | None = 0.999
     look_every: int = 100
+    keep_best: str | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -162,8 +162,15 @@ class Trainer:
                 if interrupted:
                     raise KeyboardInterrupt
 
+    @property
+    def best(self) -> nn.Module:
+        """A copy of the generator of the best look by `Settings.keep_best`; without that, of the beginning."""
+        found = copy.deepcopy(self._players.judged)
+        found.load_state_dict(self._players.kept)
+        return found
+
     @torch.no_grad()
-    def sample(self, count: int, seed: int = 0) -> Tensor:
+    def sample(self, count: int, seed: int = 0, *, best: bool = False) -> Tensor:
         """Points (count, ...) of the generator, with its averaged parameters if there are any.
 
         Parameters
@@ -171,8 +178,10 @@ class Trainer:
         count : int
         seed : int
             Of the noise; the random numbers of the training are left alone.
+        best : bool
+            Take the generator of the best look instead of the present one.
         """
-        net = self.generator if self.average is None else self.average
+        net = self.best if best else self._players.judged
         draws = torch.Generator(self.points.device).manual_seed(seed)
         was_training = net.training
         net.eval()
@@ -294,6 +303,12 @@ class Trainer:
     def _look(self, found: Metrics, callbacks: Sequence[Callback], metrics: str | Path | None) -> None:
         for callback in callbacks:
             callback(self, found)
+        if self.settings.keep_best is not None:
+            name = self.settings.keep_best
+            if name not in found:
+                known = ", ".join(found)
+                raise InvalidInput(f"keep_best must be one of {known}, got {name!r}; pass a callback that adds it")
+            self._players.note(found[name])
         self.history.append(found)
         self._good = self._players.state(self.step)
         if metrics is not None and is_first():

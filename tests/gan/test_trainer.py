@@ -144,6 +144,25 @@ def test_callbacks_see_the_trainer_and_add_to_the_metrics():
     assert all("captured" in line for line in running.history)
 
 
+def test_the_best_look_is_kept_and_comes_back_with_a_checkpoint(tmp_path):
+    values = {4: 3.0, 8: 1.0, 12: 2.0}
+    seen = {}
+
+    def judge(own, metrics):
+        metrics["badness"] = values[own.step]
+        seen[own.step] = own.sample(10)
+
+    running = trainer(keep_best="badness")
+    running.run([judge], checkpoint=tmp_path / "state")
+    assert torch.equal(running.sample(10, best=True), seen[8])
+    assert torch.equal(running.sample(10), seen[12])
+    again = trainer(keep_best="badness")
+    again.load(tmp_path / "state")
+    assert torch.equal(again.sample(10, best=True), seen[8])
+    with pytest.raises(InvalidInput, match=r"keep_best must be one of step, .* got 'badness'; pass a callback"):
+        trainer(keep_best="badness").run()
+
+
 def test_looking_does_not_change_the_training():
     quiet, curious = trainer(look_every=12), trainer(look_every=3)
     quiet.run()
