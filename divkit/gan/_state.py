@@ -8,7 +8,7 @@ import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import nn
@@ -16,6 +16,8 @@ from torch import nn
 from divkit.gan.tricks import Trick
 
 __all__ = ["Players", "deferred_interrupt"]
+
+_ALIKE: Final = 0.1
 
 
 class Players:
@@ -45,9 +47,13 @@ class Players:
         return self.nets.get("average", self.nets["generator"])
 
     def note(self, value: float) -> None:
-        """Keep the network that points are drawn from, if this is less than all values before."""
-        if value < self.least:
-            self.least, self.kept = value, {name: own.clone() for name, own in self.judged.state_dict().items()}
+        """Keep the network that points are drawn from, unless one before was clearly better.
+
+        Metrics are of samples: looks within a tenth of the least value are alike, and the latest of these is kept.
+        """
+        if self.least == math.inf or value <= self.least + _ALIKE * abs(self.least):
+            self.kept = {name: own.clone() for name, own in self.judged.state_dict().items()}
+        self.least = min(self.least, value)
 
     def state(self, step: int) -> dict[str, Any]:
         """A copy of everything."""

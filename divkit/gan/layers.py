@@ -161,7 +161,7 @@ def with_virtual_batch_norm(net: nn.Module, reference: Any) -> nn.Module:
         if isinstance(child, nn.modules.batchnorm._BatchNorm)
     ]
     if not found:
-        raise InvalidInput("net has no batch normalisation to replace; divkit.gan.nets.dcgan_generator has some")
+        raise InvalidInput("net has no batch normalisation to replace; divkit.gan.dcgan.dcgan_generator has some")
     for parent, name, child in found:
         ones = torch.ones(child.num_features)
         weight = child.weight if child.affine else ones

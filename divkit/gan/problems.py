@@ -18,7 +18,8 @@ from divkit._errors import InvalidInput, require
 from divkit._files import read_array
 from divkit._mixture import GaussianMixture
 from divkit.datasets import fgan_mixture, grid_mixture, ring_mixture
-from divkit.gan.nets import SIDES, dcgan_discriminator, dcgan_generator, mlp_pair
+from divkit.gan.dcgan import SIDES, dcgan_discriminator, dcgan_generator
+from divkit.gan.nets import mlp_pair
 from divkit.gan.objectives import Objective, resolve_objective
 
 __all__ = ["PROBLEMS", "Problem", "load_problem"]

@@ -43,7 +43,8 @@ class Settings:
     look_every : int
         Steps between metrics.
     keep_best : str or None
-        A metric, one that callbacks add: the generator of the look at which it is least is kept as `Trainer.best`.
+        A metric that callbacks add: the generator of the last look at which it is within a tenth of its least value is
+        kept as `Trainer.best`.
     seed : int
     """
 

@@ -10,13 +10,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from divkit._array import as_float_array
-from divkit._checks import check_finite
 from divkit._errors import InvalidInput, NotConverged
+from divkit.gan._points import checked_points
 from divkit.gan._state import Players, deferred_interrupt
 from divkit.gan.nets import MLPDiscriminator, values_at
 from divkit.gan.objectives import Objective, clip_parameters, resolve_objective
@@ -92,7 +90,7 @@ class Trainer:
         self.settings = settings = settings or Settings()
         self.objective = resolve_objective(objective)
         self.generator, self.discriminator = generator.to(device), discriminator.to(device)
-        self.points = _checked(points).to(device)
+        self.points = checked_points(points).to(device)
         self._points_digest = digest(self.points)
         self.tricks = tuple(tricks)
         self.average = copy.deepcopy(generator).requires_grad_(False) if settings.averaging is not None else None
@@ -357,18 +355,3 @@ class Trainer:
                 f"points have shape {tuple(self.points.shape)}, but the generator makes points of shape "
                 f"{tuple(made.shape[1:])}; reshape the data, or take another generator"
             )
-
-
-def _checked(points: Any) -> Tensor:
-    array = np.asarray(as_float_array("points", points), dtype=np.float64)
-    if array.ndim == 0 or len(array) < 2:
-        raise InvalidInput(f"points must be at least two, shape (N, ...), got shape {array.shape}")
-    check_finite("points", array)
-    if array.ndim == 1:
-        array = array[:, None]
-    if not (array != array[:1]).any():
-        raise InvalidInput("points are all the same: there is no law to learn; look at how they were read")
-    found = torch.as_tensor(array, dtype=torch.float32)
-    if not torch.isfinite(found).all():
-        raise InvalidInput("points leave the range of float32, in which networks are trained; divide by their size")
-    return found

@@ -8,12 +8,11 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 from divkit import InvalidInput  # noqa: E402
+from divkit.gan.dcgan import dcgan_discriminator, dcgan_generator  # noqa: E402
 from divkit.gan.nets import (  # noqa: E402
     FourierFeatures,
     MLPDiscriminator,
     SignedNoise,
-    dcgan_discriminator,
-    dcgan_generator,
     mlp_pair,
     values_at,
 )

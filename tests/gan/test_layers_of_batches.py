@@ -11,13 +11,14 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 from divkit import InvalidInput  # noqa: E402
+from divkit.gan.dcgan import dcgan_generator  # noqa: E402
 from divkit.gan.layers import (  # noqa: E402
     MinibatchDiscrimination,
     VirtualBatchNorm,
     minibatch_discriminator,
     with_virtual_batch_norm,
 )
-from divkit.gan.nets import dcgan_generator, mlp_pair, values_at  # noqa: E402
+from divkit.gan.nets import mlp_pair, values_at  # noqa: E402
 from divkit.gan.settings import Settings  # noqa: E402
 from divkit.gan.trainer import Trainer  # noqa: E402
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import textwrap
 
 import pytest
+from two_processes import run_by_one_and_two
 
 torch = pytest.importorskip("torch")
 
@@ -39,19 +36,7 @@ if dist.is_initialized():
 
 
 def test_two_processes_do_what_one_does_with_the_whole_batch(tmp_path):
-    script = tmp_path / "train.py"
-    script.write_text(textwrap.dedent(SCRIPT))
-    port = 21_000 + os.getpid() % 20_000
-    shared = {**os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
-    for world in (1, 2):
-        running = [
-            subprocess.Popen(
-                [sys.executable, str(script), str(tmp_path / str(world))],
-                env={**shared, "WORLD_SIZE": str(world), "RANK": str(rank), "LOCAL_RANK": str(rank)},
-            )
-            for rank in range(world)
-        ]
-        assert [process.wait(timeout=120) for process in running] == [0] * world
+    run_by_one_and_two(SCRIPT, tmp_path)
     for objective in ("wgan-gp", "relativistic"):
         one, two = (torch.load(tmp_path / f"{world}-{objective}.pt") for world in (1, 2))
         # Sums in another order differ by the rounding of float32, which twelve steps may carry on.

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
-import os
-import subprocess
-import sys
-import textwrap
 
 import pytest
+from two_processes import run_by_one_and_two
 
 torch = pytest.importorskip("torch")
 
@@ -224,19 +221,7 @@ if dist.is_initialized():
 
 
 def test_two_processes_do_what_one_does_with_the_whole_batch(tmp_path):
-    script = tmp_path / "train.py"
-    script.write_text(textwrap.dedent(SCRIPT))
-    port = 20_000 + os.getpid() % 20_000
-    shared = {**os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
-    for world in (1, 2):
-        running = [
-            subprocess.Popen(
-                [sys.executable, str(script), str(tmp_path / f"{world}.pt")],
-                env={**shared, "WORLD_SIZE": str(world), "RANK": str(rank), "LOCAL_RANK": str(rank)},
-            )
-            for rank in range(world)
-        ]
-        assert [process.wait(timeout=120) for process in running] == [0] * world
-    one, two = (torch.load(tmp_path / f"{world}.pt") for world in (1, 2))
+    run_by_one_and_two(SCRIPT, tmp_path)
+    one, two = (torch.load(tmp_path / str(world)) for world in (1, 2))
     # In float64: sums in another order differ by rounding, which thirty steps may carry on.
     assert all(torch.allclose(one[name], two[name], atol=1e-9) for name in one)
