@@ -34,6 +34,9 @@ class Settings:
     learning_rate, discriminator_rate : float
         Of Adam; the second is the first one by default.
     betas : (float, float)
+    eps : float
+        Of Adam, positive. Where players are near their equilibrium gradients vanish, and Adam divides what is left, noise,
+        by its own size: with its usual 1e-8 a generator that has arrived walks off at random.
     schedule : {"constant", "linear", "cosine"}
         Of both rates, to 0.
     critic_steps : int or None
@@ -54,6 +57,7 @@ class Settings:
     learning_rate: float = 2e-4
     discriminator_rate: float | None = None
     betas: tuple[float, float] = (0.0, 0.99)
+    eps: float = 1e-5
     schedule: str = "cosine"
     critic_steps: int | None = None
     averaging: float | None = 0.999
@@ -66,7 +70,7 @@ class Settings:
             object.__setattr__(self, name, check_integer(name, getattr(self, name), 1))
         if self.critic_steps is not None:
             object.__setattr__(self, "critic_steps", check_integer("critic_steps", self.critic_steps, 1))
-        for name in ("learning_rate", "discriminator_rate"):
+        for name in ("learning_rate", "discriminator_rate", "eps"):
             rate = getattr(self, name)
             if rate is not None and not (rate > 0 and math.isfinite(rate)):
                 raise InvalidInput(f"{name} must be positive and finite, got {rate!r}")

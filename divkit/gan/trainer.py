@@ -99,7 +99,7 @@ class Trainer:
         self.history: list[Metrics] = []
         nets = {"generator": generator, "discriminator": discriminator, "average": self.average}
         adams = [
-            torch.optim.Adam(net.parameters(), lr=rate, betas=settings.betas, fused=True)
+            torch.optim.Adam(net.parameters(), lr=rate, betas=settings.betas, eps=settings.eps, fused=True)
             for net, rate in zip((generator, discriminator), settings.rates, strict=True)
         ]
         self._players = Players({k: net for k, net in nets.items() if net is not None}, adams, self.tricks, self.draws)

@@ -203,6 +203,7 @@ def test_points_that_cannot_be_learnt_are_refused(points, message):
         ({"steps": 0}, "steps"),
         ({"learning_rate": 0.0}, "learning_rate must be positive"),
         ({"discriminator_rate": math.inf}, "discriminator_rate must be positive"),
+        ({"eps": 0.0}, "eps must be positive"),
         ({"schedule": "never"}, "schedule must be one of constant, linear, cosine"),
         ({"averaging": 1.0}, r"averaging must be in \[0, 1\)"),
         ({"critic_steps": 0}, "critic_steps"),
