@@ -33,7 +33,7 @@ class Study(NamedTuple):
 
 STUDIES = {
     "mode-covering": Study("One Gaussian fitted to two modes: KL covers, reverse KL seeks.", draws=False),
-    "mode-collapse": Study("Which GANs keep all modes of a ring, and what helps; needs torch."),
+    "mode-collapse": Study("Which GANs keep all modes of a ring, and what lies between; needs torch."),
     "vanishing-gradients": Study("The gradient that reaches a generator as the supports part; needs torch."),
     "optimal-discriminator": Study("D = p/(p + q) and V = 2 JSD - 2 log 2, best and learnt; needs torch."),
     "wgan-loss": Study("The loss of a Wasserstein GAN falls with W1 while JSD is log 2; needs torch."),

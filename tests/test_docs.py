@@ -258,6 +258,7 @@ PUBLISHED = {
 
 def test_the_mode_covering_page_of_the_gallery_finds_the_published_fits() -> None:
     names = runpy.run_path(str(DOCS / "examples" / "plot_mode_covering.py"))
-    assert names["fits"].keys() == PUBLISHED.keys()
+    fits = {row["divergence"]: (row["mean"], row["std"]) for row in names["fits"].rows}
+    assert fits.keys() >= PUBLISHED.keys()
     for name, published in PUBLISHED.items():
-        np.testing.assert_allclose(names["fits"][name][:2], published, rtol=0, atol=1e-3, err_msg=name)
+        np.testing.assert_allclose(fits[name], published, rtol=0, atol=1e-3, err_msg=name)

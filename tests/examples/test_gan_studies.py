@@ -80,7 +80,7 @@ def test_every_recipe_of_mode_collapse_trains() -> None:
     found = mode_collapse.run(steps=5)
     assert [row["recipe"] for row in found.rows] == list(mode_collapse.RECIPES)
     assert all(points.shape == (2500, 2) for points in found.made.values())
-    assert len(mode_collapse.figure(found).axes) == 8
+    assert len(mode_collapse.figure(found).axes) == 6
 
 
 def test_what_cannot_be_run_is_refused() -> None:
