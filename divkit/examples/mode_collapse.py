@@ -33,7 +33,6 @@ RECIPES: dict[str, tuple[str, str | None]] = {
     "minimax": ("minimax", None),
     "non-saturating": ("non-saturating", None),
     "packed by 3": ("non-saturating", "packing"),
-    "minibatch discrimination": ("non-saturating", "minibatch"),
     "relativistic": ("relativistic", None),
     "relativistic, noise of signs": ("relativistic", "codes"),
 }
@@ -93,7 +92,6 @@ def run(recipes: Sequence[str] = tuple(RECIPES), *, steps: int = 2000, seed: int
 
 
 def _trained(objective: str, trick: str | None, points: _F, steps: int, seed: int) -> _F:
-    from divkit.gan.layers import minibatch_discriminator
     from divkit.gan.nets import mlp_pair
     from divkit.gan.settings import Settings
     from divkit.gan.trainer import Trainer
@@ -104,8 +102,6 @@ def _trained(objective: str, trick: str | None, points: _F, steps: int, seed: in
     generator, discriminator = mlp_pair(2 + codes, 2, width=_WIDTH, depth=_DEPTH, codes=codes, seed=seed)
     if trick == "packing":
         _, discriminator = mlp_pair(2, 6, width=_WIDTH, depth=_DEPTH, seed=seed)
-    elif trick == "minibatch":
-        discriminator = minibatch_discriminator(2, width=_WIDTH, depth=_DEPTH, kernels=16, dim=4, seed=seed)
     chosen = [Packing(3)] if trick == "packing" else []
     trainer = Trainer(generator, discriminator, objective, points, settings, tricks=chosen)
     trainer.run()
