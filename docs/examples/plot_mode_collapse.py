@@ -16,9 +16,9 @@ for row in found.rows:
     )
 
 # %%
-# A mode counts as kept if one of 2,500 points is within three standard deviations of it. That says little: a generator is
-# a continuous function of its noise, so that what it makes of normal noise is connected, and there are bridges between the
-# modes. Reverse KL compares how the points near modes are shared among them with equal shares.
+# A mode counts as kept if one of 2,500 points is within three standard deviations of it. That says little: a generator
+# is a continuous function of its noise, so that what it makes of normal noise is connected, and there are bridges
+# between the modes. Reverse KL compares how the points near modes are shared among them with equal shares.
 
 picture = study.figure(found)
 

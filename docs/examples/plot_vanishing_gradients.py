@@ -12,9 +12,8 @@ found = study.run()
 print("theta  saturating  non-saturating  d/dtheta [KL(Q, P) - 2 JSD]")
 for row in found.rows:
     if row["steps"] is None:
-        print(
-            f"{row['apart']:5.2f}  {row['saturating']:10.3g}  {row['non_saturating']:14.5f}  {row['kl_minus_2_jsd']:27.5f}"
-        )
+        losses = f"{row['saturating']:10.3g}  {row['non_saturating']:14.5f}"
+        print(f"{row['apart']:5.2f}  {losses}  {row['kl_minus_2_jsd']:27.5f}")
 
 # %%
 # The saturating loss E log(1 - D) is 2 JSD up to a constant. JSD approaches log 2 as the laws part, and its gradient
