@@ -18,7 +18,7 @@ from _report import RESULTS, device_name, finish, median
 
 QUESTION = "Which objectives keep all modes, how soon, and what does a step cost beside a plain loop?"
 SEED = 20261122
-# The same for all seeds and both laws: objective, what is taken away from networks or added to them, and settings.
+# The same for all seeds: objective, what is taken away from networks or added to them, and settings.
 RECIPES: Final[dict[str, dict[str, Any]]] = {
     "relativistic": {},
     "relativistic, no codes": {"codes": 0},
@@ -144,9 +144,8 @@ def watched(trainer: Any, data: Any) -> tuple[list[tuple[float, Any]], float]:
 
     looks: list[tuple[float, Any]] = []
     watching = 0.0
-    start = time.perf_counter()
-
     held_out = data.restored(data.held_out[:FEW])
+    start = time.perf_counter()
 
     def look(own: Any, metrics: dict[str, float]) -> None:
         nonlocal watching

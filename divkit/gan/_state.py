@@ -39,7 +39,8 @@ class Players:
         draws: torch.Generator,
     ) -> None:
         self.nets, self.adams, self.tricks, self.draws = dict(nets), list(adams), list(tricks), draws
-        self.least, self.kept = math.inf, {name: own.clone() for name, own in self.judged.state_dict().items()}
+        self.least = math.inf
+        self.kept: dict[str, Any] | None = None
 
     @property
     def judged(self) -> nn.Module:
@@ -51,7 +52,7 @@ class Players:
 
         Metrics are of samples: looks within a tenth of the least value are alike, and the latest of these is kept.
         """
-        if self.least == math.inf or value <= self.least + _ALIKE * abs(self.least):
+        if value <= self.least + _ALIKE * abs(self.least):
             self.kept = {name: own.clone() for name, own in self.judged.state_dict().items()}
         self.least = min(self.least, value)
 
@@ -78,7 +79,7 @@ class Players:
         for trick, kept in zip(self.tricks, state["tricks"], strict=True):
             trick.load_state_dict(copy.deepcopy(kept))
         self.draws.set_state(state["draws"].cpu())
-        self.least, self.kept = float(state["least"]), dict(state["kept"])
+        self.least, self.kept = float(state["least"]), copy.deepcopy(state["kept"])
         return int(state["step"])
 
 

@@ -7,9 +7,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from divkit._checks import check_integer
 from divkit._errors import InvalidInput
+from divkit.gan.nets import seeded
+from divkit.neural.nets import mlp
 
 __all__ = ["MinibatchDiscrimination", "VirtualBatchNorm", "minibatch_discriminator", "with_virtual_batch_norm"]
 
@@ -61,13 +64,10 @@ def minibatch_discriminator(
     """
     for name, value in {"d": d, "width": width, "depth": depth}.items():
         check_integer(name, value, 1)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        layers: list[nn.Module] = []
-        for fan_in in (d, *[width] * (depth - 1)):
-            layers += [nn.Linear(fan_in, width), nn.ReLU()]
-        last = nn.Linear(width + kernels, 1)
-        return nn.Sequential(*layers, MinibatchDiscrimination(width, kernels, dim), last, nn.Flatten(0))
+    with seeded(seed):
+        hidden = mlp(d, width, width=width, depth=depth - 1)
+        closeness = MinibatchDiscrimination(width, kernels, dim)
+        return nn.Sequential(*hidden, nn.ReLU(), closeness, nn.Linear(width + kernels, 1), nn.Flatten(0))
 
 
 class VirtualBatchNorm(nn.Module):
@@ -158,7 +158,7 @@ def with_virtual_batch_norm(net: nn.Module, reference: Any) -> nn.Module:
         (parent, name, child)
         for parent in net.modules()
         for name, child in parent.named_children()
-        if isinstance(child, nn.modules.batchnorm._BatchNorm)
+        if isinstance(child, _BatchNorm)
     ]
     if not found:
         raise InvalidInput("net has no batch normalisation to replace; divkit.gan.dcgan.dcgan_generator has some")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,7 @@ __all__ = [
     "MLPDiscriminator",
     "SignedNoise",
     "mlp_pair",
+    "seeded",
     "values_at",
 ]
 
@@ -146,6 +148,14 @@ class SignedNoise(nn.Module):
         return torch.cat([plain, torch.where(signed < 0, -1.0, 1.0)], dim=1)
 
 
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Initial parameters inside come from a seed; torch's own generator is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
 def mlp_pair(
     latent: int,
     d: int,
@@ -154,7 +164,7 @@ def mlp_pair(
     depth: int = 3,
     codes: int = 0,
     waves: int = 0,
-    scale: float = 5.0,
+    scale: float = 10.0,
     constraint: str = "none",
     seed: int = 0,
 ) -> tuple[nn.Module, nn.Module]:
@@ -182,8 +192,7 @@ def mlp_pair(
         check_integer(name, value, 1)
     if not 0 <= check_integer("codes", codes, 0) < latent:
         raise InvalidInput(f"codes must be fewer than latent = {latent}, got {codes}; take more noise")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         generator = mlp(latent, d, width=width, depth=depth)
     if codes:
         generator = nn.Sequential(SignedNoise(codes), *generator)

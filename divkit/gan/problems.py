@@ -19,7 +19,7 @@ from divkit._files import read_array
 from divkit._mixture import GaussianMixture
 from divkit.datasets import fgan_mixture, grid_mixture, ring_mixture
 from divkit.gan.dcgan import SIDES, dcgan_discriminator, dcgan_generator
-from divkit.gan.nets import mlp_pair
+from divkit.gan.nets import mlp_pair, seeded
 from divkit.gan.objectives import Objective, resolve_objective
 
 __all__ = ["PROBLEMS", "Problem", "load_problem"]
@@ -29,7 +29,6 @@ _DRAWS: Final = 50_000
 _HELD_OUT: Final = 2500
 _CODES: Final = 12
 _WAVES: Final = 32
-_SCALE: Final = 10.0  # of their frequencies, where the spread of the points is 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +97,6 @@ class Problem:
                 depth=depth,
                 codes=self.codes,
                 waves=self.waves if constraint in ("none", "clip") else 0,
-                scale=_SCALE,
                 constraint=constraint,
                 seed=seed,
             )
@@ -106,11 +104,8 @@ class Problem:
             raise InvalidInput(
                 f"the convolutions for images have no constraint {constraint!r}; take wgan-gp, or flat points"
             )
-        import torch
-
         channels, side = self.points.shape[1:3]
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with seeded(seed):
             made = dcgan_generator(self.latent, channels, side, width=max(1, width // 2))
             normalise = "batch" if objective.penalty is None else "layer"
             return made, dcgan_discriminator(channels, side, width=max(1, width // 2), normalise=normalise)

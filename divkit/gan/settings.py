@@ -35,8 +35,8 @@ class Settings:
         Of Adam; the second is the first one by default.
     betas : (float, float)
     eps : float
-        Of Adam, positive. Where players are near their equilibrium gradients vanish, and Adam divides what is left by
-        its own size, noise: with its usual 1e-8 a generator that has arrived walks off at random.
+        Of Adam, positive; more than its usual 1e-8, as gradients vanish where players are near their equilibrium, and
+        what is left of them, noise, is not to be divided by its own size.
     schedule : {"constant", "linear", "cosine"}
         Of both rates, to 0.
     critic_steps : int or None

@@ -139,7 +139,9 @@ class Trainer:
         -----
         Under `torch.distributed` every process takes its part of each batch, all draw the same random numbers, and
         gradients and metrics are averaged: with losses that are means over points, two processes do what one does with
-        the whole batch. Callbacks are called in all of them; the first one writes the files.
+        the whole batch. Where `divkit.losses.gradient_penalty` draws places, for other networks than perceptrons with
+        relu, each process takes the same ones for its part. Callbacks are called in all of them; the first one writes
+        the files.
         """
         path = None if checkpoint is None else Path(checkpoint)
         if path is not None and path.exists():
@@ -162,7 +164,15 @@ class Trainer:
 
     @property
     def best(self) -> nn.Module:
-        """A copy of the generator of the best look by `Settings.keep_best`; without that, of the beginning."""
+        """A copy of the generator of the best look by `Settings.keep_best`.
+
+        Raises
+        ------
+        InvalidInput
+            If none was kept.
+        """
+        if self._players.kept is None:
+            raise InvalidInput("no generator was kept: name a metric by Settings(keep_best=...), and run to a look")
         found = copy.deepcopy(self._players.judged)
         found.load_state_dict(self._players.kept)
         return found

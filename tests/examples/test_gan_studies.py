@@ -72,6 +72,7 @@ def test_the_loss_falls_with_the_exact_distance() -> None:
     assert last["wasserstein1"] < 0.8 * first["wasserstein1"]
     assert last["bound"] < first["bound"]
     assert found.correlation > 0.75
+    # The mean of a 1-Lipschitz function over a batch of 128 points of either curve has a standard error below 0.1.
     assert all(row["bound"] < row["wasserstein1"] + 0.1 and row["jsd_lower"] <= row["jsd"] for row in found.rows)
     assert len(wgan_loss.figure(found).axes) == 5
 

@@ -159,6 +159,8 @@ def test_the_best_look_is_kept_and_comes_back_with_a_checkpoint(tmp_path):
     again = trainer(keep_best="badness")
     again.load(tmp_path / "state")
     assert torch.equal(again.sample(10, best=True), seen[8])
+    with pytest.raises(InvalidInput, match=r"no generator was kept: name a metric by Settings\(keep_best"):
+        trainer().sample(10, best=True)
     with pytest.raises(InvalidInput, match=r"keep_best must be one of step, .* got 'badness'; pass a callback"):
         trainer(keep_best="badness").run()
 
