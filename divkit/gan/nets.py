@@ -55,12 +55,11 @@ class FourierFeatures(nn.Module):
         phases = points @ self.frequencies
         return torch.cat([points, torch.cos(phases), torch.sin(phases)], dim=1)
 
-    def pulled_back(self, points: Tensor, slopes: Tensor) -> Tensor:
-        """Slopes in the features, (n, d + 2 waves), as slopes in the points (n, d)."""
-        phases = points @ self.frequencies
-        (_, d), (_, waves) = points.shape, phases.shape
-        of_cos, of_sin = slopes[:, d : d + waves], slopes[:, d + waves :]
-        by_phase = of_sin * torch.cos(phases) - of_cos * torch.sin(phases)
+    def pulled_back(self, features: Tensor, slopes: Tensor) -> Tensor:
+        """Slopes in the features as slopes in the points, from both, (n, d + 2 waves), to (n, d)."""
+        d, waves = self.frequencies.shape
+        cos, sin = features[:, d : d + waves], features[:, d + waves :]
+        by_phase = slopes[:, d + waves :] * cos - slopes[:, d : d + waves] * sin
         found: Tensor = slopes[:, :d] + by_phase @ self.frequencies.mT
         return found
 
@@ -100,7 +99,7 @@ class MLPDiscriminator(nn.Module):
 
     def forward(self, points: Tensor) -> Tensor:
         """(n, d) to (n,)."""
-        values: Tensor = self.stack(self._inputs(points))[0]
+        values: Tensor = self.stack(self._inputs(points)).squeeze(0)
         return values
 
     def features(self, points: Tensor) -> Tensor:
@@ -110,12 +109,11 @@ class MLPDiscriminator(nn.Module):
             z = ACTIVATIONS[self.stack.activation](layer(z))
         return z[0]
 
-    def slopes(self, points: Tensor) -> Tensor:
-        """Gradients in the points, (n, d), by the chain rule written out for relu: an ordinary function of the
-        parameters, so that a penalty on them takes one backward pass.
-        """
-        found = self.stack.slopes(self._inputs(points).unsqueeze(0))[0]
-        return found if self.waves is None else self.waves.pulled_back(points, found)
+    def values_and_slopes(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Values (n,) and gradients in the points, (n, d), as those of `CriticStack`; only for relu."""
+        inputs = self._inputs(points)
+        values, slopes = (found.squeeze(0) for found in self.stack.values_and_slopes(inputs.unsqueeze(0)))
+        return values, slopes if self.waves is None else self.waves.pulled_back(inputs, slopes)
 
     def project(self) -> None:
         """What the constraint does after a step."""

@@ -14,20 +14,18 @@ import torch
 from torch import Tensor, nn
 
 from divkit._errors import InvalidInput, NotConverged
+from divkit.gan._game import Game, Metrics
 from divkit.gan._points import checked_points
-from divkit.gan._state import Players, deferred_interrupt
-from divkit.gan.nets import MLPDiscriminator, values_at
-from divkit.gan.objectives import Objective, clip_parameters, resolve_objective
+from divkit.gan._state import deferred_interrupt
+from divkit.gan.objectives import Objective, resolve_objective
 from divkit.gan.settings import Settings
 from divkit.gan.tricks import Trick
 from divkit.neural._checkpoint import digest, read_checkpoint, shapes_of, write_checkpoint
-from divkit.neural._parallel import averaged_gradients, averaged_numbers, is_first, processes, share_of_batch
+from divkit.neural._parallel import is_first, processes
 
 __all__ = ["Callback", "Metrics", "Trainer"]
 
-Metrics = dict[str, float]
 Callback = Callable[["Trainer", Metrics], None]
-_WARM: Final = 10  # steps that a running mean is short at first
 _BLOCK: Final = 4096  # points that are drawn at a time
 
 
@@ -93,16 +91,10 @@ class Trainer:
         self.points = checked_points(points).to(device)
         self._points_digest = digest(self.points)
         self.tricks = tuple(tricks)
-        self.average = copy.deepcopy(generator).requires_grad_(False) if settings.averaging is not None else None
-        self.draws = torch.Generator(device).manual_seed(settings.seed)
+        self._game = Game(generator, discriminator, self.objective, self.points, settings, self.tricks)
+        self._players, self.average = self._game.players, self._game.average
         self.step = 0
         self.history: list[Metrics] = []
-        nets = {"generator": generator, "discriminator": discriminator, "average": self.average}
-        adams = [
-            torch.optim.Adam(net.parameters(), lr=rate, betas=settings.betas, eps=settings.eps, fused=True)
-            for net, rate in zip((generator, discriminator), settings.rates, strict=True)
-        ]
-        self._players = Players({k: net for k, net in nets.items() if net is not None}, adams, self.tricks, self.draws)
         self._check_shapes()
         self._good = self._players.state(0)
 
@@ -151,9 +143,10 @@ class Trainer:
         bar = tqdm(total=self.settings.steps, initial=self.step, unit="step", disable=None if progress else True)
         with bar, deferred_interrupt() as interrupted:
             while self.step < self.settings.steps:
-                found = self._play()
+                following = self.step + 1
+                look = following % self.settings.look_every == 0 or following == self.settings.steps
+                found = self._play(look)
                 bar.update()
-                look = self.step % self.settings.look_every == 0 or self.step == self.settings.steps
                 if look:
                     self._look(found, callbacks, metrics)
                     bar.set_postfix({name: f"{value:.4g}" for name, value in found.items() if name != "step"})
@@ -194,7 +187,7 @@ class Trainer:
         was_training = net.training
         net.eval()
         sizes = [min(_BLOCK, count - start) for start in range(0, count, _BLOCK)]
-        found = torch.cat([net(self._noise(size, draws)) for size in sizes])
+        found = torch.cat([net(self._game.noise(size, draws)) for size in sizes])
         net.train(was_training)
         return found
 
@@ -225,88 +218,21 @@ class Trainer:
             "points": self._points_digest,
         }
 
-    def _play(self) -> Metrics:
-        """One step of the generator, after those of the discriminator."""
-        fade = self.settings.fade(self.step)
-        for adam, rate in zip(self._players.adams, self.settings.rates, strict=True):
-            adam.param_groups[0]["lr"] = rate * fade
-        found: Metrics = {}
-        for _ in range(self.settings.critic_steps or self.objective.critic_steps):
-            found = self._discriminate()
-        found = averaged_numbers({**found, "generator_loss": self._generate()}, self.points.device)
+    def _play(self, look: bool) -> Metrics:
+        """One step, or a refusal of what came out."""
+        found = {"step": self.step + 1, **self._game.play(self.step, look=look)}
+        wrong = [name for name, value in found.items() if not math.isfinite(value)]
+        if wrong:
+            self.step = self._players.restore(self._good)
+            raise NotConverged(
+                f"{wrong[0]} of {self.objective.name} is not finite at step {found['step']:.0f}, and the networks are "
+                f"again as at step {self.step}: use a lower learning rate than {self.settings.learning_rate:g}, or an "
+                f"objective with bounded gradients",
+                info={"step": found["step"], "restored": self.step},
+            )
         self.step += 1
-        found = {"step": self.step, **found}
-        self._demand_finite(found)
-        if self.average is not None:
-            self._follow(self.average)
+        self._game.follow(self.step)
         return found
-
-    def _discriminate(self) -> Metrics:
-        """One step of the discriminator."""
-        net, objective = self.discriminator, self.objective
-        x = self._batch()
-        with torch.no_grad():
-            y = self.generator(self._batch_of_noise())
-        x, y = self._seen(x), self._seen(y)
-        v_p, v_q = values_at(net, x, y)
-        loss = total = objective.discriminator_loss(v_p, v_q)
-        if objective.penalty is not None:
-            total = total + objective.penalty(net, x, y, self.draws)
-        self._descend("discriminator", net, total)
-        if objective.constraint == "clip":
-            clip_parameters(net)
-        elif isinstance(net, MLPDiscriminator):
-            net.project()
-        found = {"discriminator_loss": float(loss.detach())}
-        if objective.bound is not None:
-            found["bound"] = float(objective.bound(v_p.detach(), v_q.detach()))
-        return found
-
-    def _generate(self) -> float:
-        """One step of the generator, against the discriminator as it is, or as a trick says."""
-        net = self.discriminator
-        x, y = self._seen(self._batch()), self._seen(self.generator(self._batch_of_noise()))
-        net.requires_grad_(False)
-        losses = [trick.generator_loss(net, x, y) for trick in self.tricks]
-        loss = next((found for found in losses if found is not None), None)
-        if loss is None:
-            loss = self.objective.generator_loss(*self._values(x, y))
-        self._descend("generator", self.generator, loss)
-        net.requires_grad_(True)
-        return float(loss.detach())
-
-    def _values(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """What the generator's opponent says of both."""
-        for trick in self.tricks:
-            parameters = trick.opponent(self.discriminator, self.objective.discriminator_loss, x, y)
-            if parameters is not None:
-                return values_at(self.discriminator, x, y, parameters)
-        if self.objective.paired:
-            return values_at(self.discriminator, x, y)
-        v_q: Tensor = self.discriminator(y)
-        return v_q.new_empty(0), v_q
-
-    def _descend(self, player: str, net: nn.Module, loss: Tensor) -> None:
-        adam = self._players.adams[0 if player == "generator" else 1]
-        for trick in self.tricks:
-            more = trick.own_loss(player, net)
-            loss = loss if more is None else loss + more
-        adam.zero_grad()
-        torch.autograd.backward(loss)
-        averaged_gradients(net)
-        adam.step()
-        for trick in self.tricks:
-            trick.after_step(player, net)
-
-    @torch.no_grad()
-    def _follow(self, average: nn.Module) -> None:
-        """The running mean of the generator's parameters; its buffers as they are."""
-        assert self.settings.averaging is not None
-        decay = min(self.settings.averaging, self.step / (_WARM + self.step))  # short while there is little to keep
-        for own, mean in zip(self.generator.parameters(), average.parameters(), strict=True):
-            mean.lerp_(own, 1 - decay)
-        for buffer, kept in zip(self.generator.buffers(), average.buffers(), strict=True):
-            kept.copy_(buffer)
 
     def _look(self, found: Metrics, callbacks: Sequence[Callback], metrics: str | Path | None) -> None:
         for callback in callbacks:
@@ -322,37 +248,6 @@ class Trainer:
         if metrics is not None and is_first():
             lines = "".join(json.dumps(line) + "\n" for line in self.history)
             Path(metrics).write_text(lines, encoding="utf-8")
-
-    def _demand_finite(self, found: Metrics) -> None:
-        wrong = [name for name, value in found.items() if not math.isfinite(value)]
-        if wrong:
-            step, self.step = self.step, self._players.restore(self._good)
-            raise NotConverged(
-                f"{wrong[0]} of {self.objective.name} is not finite at step {step}, and the networks are again as at "
-                f"step {self.step}: use a lower learning rate than {self.settings.learning_rate:g}, or an objective "
-                f"with bounded gradients",
-                info={"step": step, "restored": self.step},
-            )
-
-    @property
-    def _time(self) -> float:
-        """From 0 to 1."""
-        return self.step / self.settings.steps
-
-    def _seen(self, points: Tensor) -> Tensor:
-        for trick in self.tricks:
-            points = trick.seen(points, self._time, self.draws)
-        return points
-
-    def _batch(self) -> Tensor:
-        rows = torch.randint(len(self.points), (self.settings.batch,), generator=self.draws, device=self.points.device)
-        return self.points[share_of_batch(rows, 0)]
-
-    def _batch_of_noise(self) -> Tensor:
-        return share_of_batch(self._noise(self.settings.batch, self.draws), 0)
-
-    def _noise(self, count: int, draws: torch.Generator) -> Tensor:
-        return torch.randn((count, self.settings.latent), generator=draws, device=self.points.device)
 
     @torch.no_grad()
     def _check_shapes(self) -> None:

@@ -11,6 +11,7 @@ from typing import Final, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from divkit._activation_widths import WIDTHS
 from divkit._errors import InvalidInput
@@ -61,7 +62,13 @@ class StackedLinear(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """(s, b, in) to (s, b, out)."""
-        return torch.baddbmm(self.bias.unsqueeze(1), z, self.matrix().mT)
+        return self.applied(self.matrix(), z)
+
+    def applied(self, matrix: Tensor, z: Tensor) -> Tensor:
+        """As `forward`, with the matrices (s, out, in) at hand."""
+        if len(matrix) == 1:  # a single product is faster than a stack of one
+            return torch.addmm(self.bias.squeeze(0), z.squeeze(0), _transposed(matrix.squeeze(0))).unsqueeze(0)
+        return torch.baddbmm(self.bias.unsqueeze(1), z, matrix.mT)
 
     @torch.no_grad()
     def project(self) -> None:
@@ -148,26 +155,31 @@ class CriticStack(nn.Module):
         return z.squeeze(2)
 
     def slopes(self, z: Tensor) -> Tensor:
-        """Gradients (s, b, d) in the points (s, b, d), by the chain rule written out for relu.
+        """The second of `values_and_slopes`."""
+        return self.values_and_slopes(z)[1]
 
-        An ordinary function of the parameters: a penalty on it needs one backward pass, and none through a backward.
+    def values_and_slopes(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Values (s, b) and gradients (s, b, d) in the points (s, b, d), by the chain rule written out for relu.
+
+        Ordinary functions of the parameters: a penalty on slopes needs one backward pass, and none through a backward.
 
         Raises
         ------
         InvalidInput
             For another activation, or residual layers.
         """
-        linear = [layer for layer in self.parts if isinstance(layer, StackedLinear)]
-        if self.activation != "relu" or len(linear) < len(self.layers):
+        layers = [layer for layer in self.parts if isinstance(layer, StackedLinear)]
+        if self.activation != "relu" or len(layers) < len(self.layers):
             raise InvalidInput("slopes are written out for relu between linear layers only")
-        matrices, masks = [layer.matrix() for layer in linear], []
-        for layer, matrix in zip(linear[:-1], matrices[:-1], strict=True):
-            z = torch.relu(torch.baddbmm(layer.bias.unsqueeze(1), z, matrix.mT))
-            masks.append((z > 0).to(z.dtype))
+        matrices, masks = [layer.matrix() for layer in layers], []
+        for layer, matrix in zip(layers[:-1], matrices[:-1], strict=True):
+            z = torch.relu(layer.applied(matrix, z))
+            masks.append(z.detach().sign())
+        values = layers[-1].applied(matrices[-1], z).squeeze(2)
         gradient: Tensor = matrices[-1].expand(-1, z.shape[1], -1)  # (s, b, width)
-        for matrix, mask in zip(reversed(matrices[:-1]), reversed(masks), strict=True):
+        for matrix, mask in zip(reversed(matrices[1:-1]), reversed(masks[1:]), strict=True):
             gradient = (gradient * mask) @ matrix
-        return gradient
+        return values, _narrowed(gradient * masks[0], matrices[0])
 
     def place(self, x: Tensor, y: Tensor, generator: torch.Generator) -> None:
         """Let layers that are made of points begin at some of these, (s, n, d) and (s, m, d)."""
@@ -180,6 +192,23 @@ class CriticStack(nn.Module):
         """What the constraints do after a step."""
         for layer in self.parts:
             layer.project()
+
+
+# Products with a long and narrow factor take five times as long if that lies in memory along the wrong side, forwards
+# or backwards: 100 instead of 20 microseconds for 512 points, 128 units and 2 coordinates.
+_NARROW: Final = 16
+
+
+def _transposed(matrix: Tensor) -> Tensor:
+    """(out, in) to (in, out), in memory too if there are few inputs."""
+    return matrix.mT.contiguous() if matrix.shape[1] < _NARROW else matrix.mT
+
+
+def _narrowed(z: Tensor, matrix: Tensor) -> Tensor:
+    """z (s, b, out) times matrix (s, out, in)."""
+    if len(matrix) == 1:
+        return linear(z.squeeze(0), _transposed(matrix.squeeze(0))).unsqueeze(0)
+    return z @ matrix
 
 
 def critic_stack(

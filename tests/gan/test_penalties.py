@@ -7,8 +7,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from divkit import InvalidInput  # noqa: E402
-from divkit.gan.nets import MLPDiscriminator  # noqa: E402
-from divkit.gan.penalties import between, zero_centred  # noqa: E402
+from divkit.gan.nets import MLPDiscriminator, mlp_pair  # noqa: E402
+from divkit.gan.penalties import between, judged, zero_centred  # noqa: E402
 
 
 def draws():
@@ -55,3 +55,30 @@ def test_slopes_written_out_give_the_penalty_of_autograd(penalty):
 def test_factors_are_checked():
     with pytest.raises(InvalidInput, match="factor must be finite and at least 0, got -1"):
         zero_centred(-1.0)
+
+
+@pytest.mark.parametrize("waves", [0, 4])
+@pytest.mark.parametrize("penalty", [None, between(10.0), zero_centred(1.0)])
+def test_one_pass_for_values_and_penalty_gives_what_two_give(penalty, waves):
+    _, net = mlp_pair(2, 3, width=8, depth=2, waves=waves, scale=1.0)
+    net.double()
+    x, y = torch.randn((2, 20, 3), generator=draws(), dtype=torch.float64)
+    found = []
+    for discriminator in (net, _Wrapped(net)):
+        v_p, v_q, more = judged(discriminator, x, y, penalty, draws())
+        loss = (v_p**2).mean() + v_q.sin().mean() + (0.0 if more is None else more)
+        own = torch.autograd.grad(loss, list(net.parameters()), allow_unused=True, materialize_grads=True)
+        found.append([v_p, v_q, loss, *own])
+    for one, other in zip(*found, strict=True):
+        assert torch.allclose(one, other, atol=1e-12)
+
+
+class _Wrapped(torch.nn.Module):
+    """A network whose slopes only autograd knows."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, points):
+        return self.net(points)
