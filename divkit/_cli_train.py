@@ -12,14 +12,12 @@ from divkit._errors import InvalidInput, require
 
 if TYPE_CHECKING:
     from divkit.gan.problems import Problem
-    from divkit.gan.trainer import Metrics, Trainer
+    from divkit.gan.trainer import Callback, Trainer
 
 __all__ = ["Run", "Wanted", "train"]
 
 _LEAST = 10  # points of a kind that estimators take
-_PICTURES = 8  # of a whole training
-_SHOWN = 2500  # points that are drawn for metrics and pictures
-_FEW = 1000  # points whose W_1 to held-out ones is computed at each look
+_SHOWN = 2500  # points that are kept
 
 
 class Wanted(NamedTuple):
@@ -29,7 +27,7 @@ class Wanted(NamedTuple):
     objective: str
     steps: int
     batch: int
-    learning_rate: float
+    learning_rate: float | None
     width: int
     depth: int
     codes: int | None
@@ -66,7 +64,6 @@ def train(wanted: Wanted, out: Path) -> Run:
     from divkit.gan.objectives import resolve_objective
     from divkit.gan.pictures import curves
     from divkit.gan.problems import load_problem
-    from divkit.gan.settings import Settings
     from divkit.gan.trainer import Trainer
 
     objective = resolve_objective(wanted.objective)
@@ -76,20 +73,24 @@ def train(wanted: Wanted, out: Path) -> Run:
         raise InvalidInput(f"{out} holds a training already; go on with --resume, or name another folder with --out")
     if wanted.resume and not checkpoint.exists():
         raise InvalidInput(f"{out} holds no checkpoint.pt to resume; leave --resume out, or name its folder with --out")
-    settings = Settings(
+    rate = {} if wanted.learning_rate is None else {"learning_rate": wanted.learning_rate}
+    settings = problem.settings(
         steps=wanted.steps,
         batch=wanted.batch,
-        latent=problem.latent,
-        learning_rate=wanted.learning_rate,
         look_every=wanted.look_every,
         keep_best="wasserstein1" if len(problem.held_out) else None,
         seed=wanted.seed,
+        **rate,
     )
     players = problem.players(objective, width=wanted.width, depth=wanted.depth, seed=wanted.seed)
     trainer = Trainer(*players, objective, problem.points, settings, device=wanted.device)
     out.mkdir(parents=True, exist_ok=True)
-    watch = _Watch(problem, out)
-    trainer.run([watch], checkpoint=checkpoint, metrics=out / "metrics.jsonl", progress=wanted.progress)
+    trainer.run(
+        watching(problem, f"{problem.name}, {objective.name}", out),
+        checkpoint=checkpoint,
+        metrics=out / "metrics.jsonl",
+        progress=wanted.progress,
+    )
     made = made_by(trainer, best=trainer.settings.keep_best is not None)
     np.save(out / "samples.npy", problem.restored(made))
     report = judged(problem, made, wanted.seed)
@@ -98,6 +99,16 @@ def train(wanted: Wanted, out: Path) -> Run:
     curves(trainer.history, title=title).savefig(out / "curves.png", dpi=110)
     names = ("metrics.jsonl", "report.json", "samples.npy", "checkpoint.pt", "curves.png")
     return Run(trainer.history[-1], report, [*(out / name for name in names), *sorted(out.glob("step-*.png"))])
+
+
+def watching(problem: Problem, title: str, out: Path) -> list[Callback]:
+    """What is measured and drawn at the looks."""
+    from divkit.gan.callbacks import HeldOutDistance, ModesHeld, Pictures
+
+    found: list[Callback] = [HeldOutDistance(problem.held_out, problem.restored)] if len(problem.held_out) else []
+    if problem.law is not None:
+        found.append(ModesHeld(problem.law, problem.restored))
+    return [*found, Pictures(problem.points, out, problem.restored, title)]
 
 
 def made_by(trainer: Trainer, *, best: bool = False) -> Any:
@@ -128,39 +139,3 @@ def judged(problem: Problem, made: Any, seed: int) -> dict[str, Any]:
         report |= {"classes_covered": own.covered, "classes": own.classes, "classes_reverse_kl": own.reverse_kl}
         report |= {"confidence": own.confidence, "confidence_null": own.confidence_null}
     return report
-
-
-class _Watch:
-    """A callback: what is known of the law, and now and then a picture."""
-
-    def __init__(self, problem: Problem, out: Path) -> None:
-        self.problem, self.out = problem, out
-
-    def __call__(self, trainer: Trainer, metrics: Metrics) -> None:
-        """Add the modes that are held, and draw."""
-        from divkit.api import wasserstein1
-        from divkit.gan.evaluate import modes
-        from divkit.gan.pictures import drawn
-
-        made = made_by(trainer)
-        points = self.problem.restored(made)
-        if len(self.problem.held_out):
-            held_out = self.problem.restored(self.problem.held_out[:_FEW])
-            few = points[:_FEW]
-            metrics["wasserstein1"] = float(
-                wasserstein1(few.reshape(len(few), -1), held_out.reshape(len(held_out), -1))
-            )
-        if self.problem.law is not None:
-            report = modes(points, self.problem.law)
-            metrics |= {"captured": report.captured, "high_quality": report.high_quality}
-            if report.captured:
-                metrics["reverse_kl"] = report.reverse_kl
-        steps = trainer.settings.steps
-        if trainer.step * _PICTURES // steps > (trainer.step - trainer.settings.look_every) * _PICTURES // steps:
-            data = self.problem.points[:_SHOWN]
-            if data.ndim == 4:  # images as the networks see them
-                points = made
-            else:
-                data = self.problem.restored(data)
-            title = f"{self.problem.name}, {trainer.objective.name}, step {trainer.step:,}"
-            drawn(data, points, title=title).savefig(self.out / f"step-{trainer.step:07d}.png", dpi=110)

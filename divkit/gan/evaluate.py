@@ -18,7 +18,7 @@ from divkit.exact import kl
 from divkit.methods.crossfit import estimate_all
 from divkit.result import Estimate
 
-__all__ = ["ClassReport", "ModeReport", "Quality", "classes", "modes", "quality"]
+__all__ = ["ClassReport", "ModeReport", "Quality", "classes", "flat", "modes", "quality"]
 
 _F = NDArray[np.float64]
 _COVERED: Final = 0.1  # of a class's share of the data
@@ -165,9 +165,7 @@ def quality(
     """
     from scipy.spatial import cKDTree
 
-    y, x, seen = (
-        _flat(name, value) for name, value in (("made", made), ("held_out", held_out), ("training", training))
-    )
+    y, x, seen = (flat(name, value) for name, value in (("made", made), ("held_out", held_out), ("training", training)))
     check_same_dimension(y, x, "made", "held_out")
     check_same_dimension(seen, x, "training", "held_out")
     generator = check_rng(rng)
@@ -230,7 +228,7 @@ def classes(made: Any, training: Any, labels: Any) -> ClassReport:
         Without scikit-learn.
     """
     linear, selection = (require(f"sklearn.{name}", "boosting") for name in ("linear_model", "model_selection"))
-    y, x, kinds = _flat("made", made), _flat("training", training), np.asarray(labels)
+    y, x, kinds = flat("made", made), flat("training", training), np.asarray(labels)
     check_same_dimension(y, x, "made", "training")
     names, found = np.unique(kinds, return_inverse=True)
     if kinds.shape != (len(x),) or len(names) < 2 or np.bincount(found).min() < _PARTS:
@@ -256,6 +254,7 @@ def classes(made: Any, training: Any, labels: Any) -> ClassReport:
     )
 
 
-def _flat(name: str, points: Any) -> _F:
+def flat(name: str, points: Any) -> _F:
+    """Points (n, d), checked; images (n, ...) are flattened."""
     array = np.asarray(as_float_array(name, points))
     return check_points(name, array.reshape(len(array), -1) if array.ndim > 2 else array)

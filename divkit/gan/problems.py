@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from divkit.datasets import fgan_mixture, grid_mixture, ring_mixture
 from divkit.gan.dcgan import SIDES, dcgan_discriminator, dcgan_generator
 from divkit.gan.nets import mlp_pair, seeded
 from divkit.gan.objectives import Objective, resolve_objective
+from divkit.gan.settings import Settings
 
 __all__ = ["PROBLEMS", "Problem", "load_problem"]
 
@@ -29,6 +30,8 @@ _DRAWS: Final = 50_000
 _HELD_OUT: Final = 2500
 _CODES: Final = 12
 _WAVES: Final = 32
+_RATE: Final = 1e-3
+_RECOMMENDED: Final[Mapping[str, Mapping[str, Any]]] = {"grid": {"learning_rate": 2e-3}}
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +55,8 @@ class Problem:
         Of the discriminator, as there, unless its slopes are constrained.
     labels : ndarray, shape (N,), or None
         Classes of the points.
+    recommended : mapping of str to float
+        What `settings` takes besides its own defaults.
     """
 
     name: str
@@ -64,11 +69,27 @@ class Problem:
     codes: int = 0
     waves: int = 0
     labels: NDArray[np.intp] | None = None
+    recommended: Mapping[str, Any] = field(default_factory=dict)
+
+    def settings(self, **changes: Any) -> Settings:
+        """How to train on these points, by what was found to work with the objective "relativistic".
+
+        Parameters
+        ----------
+        **changes
+            Of `divkit.gan.settings.Settings`, taken instead.
+        """
+        return Settings(**{"latent": self.latent, "learning_rate": _RATE, **self.recommended, **changes})
 
     def restored(self, points: Any) -> _F:
         """Points in original units."""
         found: _F = np.asarray(points, dtype=np.float64) * self.scale + self.centre
         return found
+
+    def flattened(self) -> Problem:
+        """The same with points of one axis, (N, d), which perceptrons take; images are flattened."""
+        points, held_out = (own.reshape(len(own), -1) for own in (self.points, self.held_out))
+        return replace(self, points=points, held_out=held_out)
 
     def players(
         self, objective: str | Objective, *, width: int = 128, depth: int = 3, seed: int = 0
@@ -161,7 +182,8 @@ def _of_law(
     points = law.sample(count, rng)
     centre, scale = points.mean(axis=0), float(points.std())
     held_out = (law.sample(_HELD_OUT, rng) - centre) / scale
-    return Problem(name, (points - centre) / scale, held_out, centre, scale, law, latent + codes, codes, waves)
+    found = Problem(name, (points - centre) / scale, held_out, centre, scale, law, latent + codes, codes, waves)
+    return replace(found, recommended=_RECOMMENDED.get(name, {}))
 
 
 def _swiss_roll(count: int, rng: np.random.Generator) -> Problem:
