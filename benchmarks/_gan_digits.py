@@ -12,8 +12,8 @@ _LOOKS: Final = 20
 _JUDGED: Final = 449  # points made, as many as are held out
 
 
-def digits_row(networks: str, *, steps: int | None, device: str, seed: int) -> Row:
-    """One training, and what the estimators and a classifier of the training digits say of it."""
+def digits_row(networks: str, *, steps: int | None, device: str, seed: int) -> tuple[Row, Any]:
+    """One training, and what the estimators and a classifier of the training digits say of it; data and points made."""
     import torch
 
     from divkit.gan.callbacks import HeldOutDistance
@@ -31,10 +31,11 @@ def digits_row(networks: str, *, steps: int | None, device: str, seed: int) -> R
     start = time.perf_counter()
     trainer.run([HeldOutDistance(data.held_out, data.restored)])
     seconds = time.perf_counter() - start
-    made = data.restored(trainer.sample(_JUDGED, best=True).cpu().numpy())
-    seen, held_out = data.restored(data.points), data.restored(data.held_out)
+    made, seen, held_out = (
+        data.restored(own) for own in (trainer.sample(_JUDGED, best=True).cpu().numpy(), data.points, data.held_out)
+    )
     found, kinds = quality(made, held_out, seen, rng=seed), classes(made, seen, data.labels)
-    return {
+    row = {
         "networks": networks,
         "width": width,
         "steps": steps,
@@ -51,3 +52,5 @@ def digits_row(networks: str, *, steps: int | None, device: str, seed: int) -> R
         "nearest_null": found.nearest_null,
         "copies": found.copies,
     }
+    images = (own.reshape(-1, 1, 8, 8) / 8 - 1 for own in (held_out, made))
+    return row, tuple(images)

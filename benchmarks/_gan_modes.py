@@ -20,6 +20,8 @@ RECIPES: Final[dict[str, dict[str, Any]]] = {
     "relativistic, no codes": {"codes": 0},
     "relativistic, no waves": {"waves": 0},
     "relativistic, neither": _PLAIN,
+    "relativistic, penalties of 0.1 throughout": {"penalties": (0.1, 1.0)},
+    "relativistic, eps of 1e-8": {"eps": 1e-8},
     "minimax": {},
     "non-saturating": {},
     "non-saturating, neither": _PLAIN,
@@ -60,12 +62,16 @@ def training(problem: str, recipe: str, steps: int, device: str, data_seed: int,
     """One training: its end, and when it had arrived."""
     import torch
 
+    from divkit.gan.objectives import relativistic, resolve_objective
     from divkit.gan.problems import load_problem
     from divkit.gan.trainer import Trainer
 
     torch.set_num_threads(1)
     changes = dict(RECIPES[recipe])
-    cure, objective = changes.pop("cure", None), recipe.partition(",")[0]
+    cure, factor_and_end = (changes.pop(name, None) for name in ("cure", "penalties"))
+    objective = resolve_objective(recipe.partition(",")[0])
+    if factor_and_end:
+        objective = relativistic(factor_and_end[0], end=factor_and_end[1])
     networks = {name: changes.pop(name) for name in ("codes", "waves") if name in changes}
     data = load_problem(problem, rng=data_seed, **networks)
     settings = data.settings(steps=steps, seed=seed, look_every=min(_EVERY, steps), keep_best="wasserstein1", **changes)

@@ -19,6 +19,7 @@ from _report import device_name, finish, median
 
 QUESTION = "Which objectives keep all modes, how soon, and what does a step cost beside a plain loop?"
 SEED = 20261122
+IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
 Row = dict[str, Any]
 
 
@@ -128,8 +129,16 @@ def f_gans(args: argparse.Namespace) -> list[Row]:
 
 
 def digits(args: argparse.Namespace) -> list[Row]:
-    """Handwritten digits, by convolutions and by perceptrons, on all cores."""
-    return [digits_row(name, steps=args.steps, device=args.device, seed=SEED) for name in NETWORKS]
+    """Handwritten digits, by convolutions and by perceptrons, on all cores; what they make is drawn."""
+    from divkit.gan.pictures import drawn
+
+    rows = []
+    for name in NETWORKS:
+        row, images = digits_row(name, steps=args.steps, device=args.device, seed=SEED)
+        rows.append(row)
+        if not args.quick:
+            drawn(*images, title=f"digits, {name}").savefig(IMAGES / f"gan_digits_{name}.png", dpi=110)
+    return rows
 
 
 PARTS = {"modes": mode_trainings, "plain": plain_trainings, "speed": speed, "fgan": f_gans, "digits": digits}

@@ -79,7 +79,11 @@ class Game:
         x, y = self._seen(x, step), self._seen(y, step)
         v_p, v_q, penalty = judged(net, x, y, objective.penalty, self.draws)
         loss = objective.discriminator_loss(v_p, v_q)
-        self._descend("discriminator", net, loss if penalty is None else loss + self.settings.share(step) * penalty)
+        self._descend(
+            "discriminator",
+            net,
+            loss if penalty is None else loss + objective.share_of_penalty(step / self.settings.steps) * penalty,
+        )
         if objective.constraint == "clip":
             clip_parameters(net)
         elif isinstance(net, MLPDiscriminator):

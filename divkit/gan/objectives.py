@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -31,7 +32,8 @@ __all__ = [
 
 # Values (n,) of the discriminator at points of P, the data, and of Q, the model; to a scalar.
 Loss = Callable[[Tensor, Tensor], Tensor]
-_FACTOR: Final = 0.1
+_FACTOR: Final = 0.5
+_END: Final = 0.04
 _CLIP: Final = 0.01  # Arjovsky, Chintala and Bottou (2017), algorithm 1
 
 
@@ -55,6 +57,14 @@ class Objective:
         Steps of the discriminator for each of the generator, as published.
     paired : bool
         Whether `generator_loss` looks at v_p; if not, it may be given an empty one.
+    penalty_end : float
+        What the penalty is multiplied by in the end of the training, positive; on the way there it changes by equal
+        factors from 1.
+
+    Raises
+    ------
+    InvalidInput
+        For a `penalty_end` that is not positive and finite.
     """
 
     name: str
@@ -65,6 +75,15 @@ class Objective:
     constraint: str = "none"
     critic_steps: int = 1
     paired: bool = True
+    penalty_end: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (self.penalty_end > 0 and math.isfinite(self.penalty_end)):
+            raise InvalidInput(f"penalty_end must be positive and finite, got {self.penalty_end!r}")
+
+    def share_of_penalty(self, time: float) -> float:
+        """What the penalty is multiplied by at a time from 0 to 1."""
+        return float(self.penalty_end**time)
 
 
 def f_gan(divergence: FDivergence, *, trick: bool = False, name: str | None = None) -> Objective:
@@ -143,25 +162,29 @@ def smoothed(label: float = 0.9) -> Objective:
     )
 
 
-def relativistic(factor: float = _FACTOR) -> Objective:
+def relativistic(factor: float = _FACTOR, *, end: float = _END) -> Objective:
     """R3GAN (Huang et al. 2024): pairs of data and model, each told apart from the other (Jolicoeur-Martineau 2019);
-    R1 and R2 keep it stable.
+    R1 and R2 keep it stable, and are annealed as there.
 
     Parameters
     ----------
     factor : float
-        Of the penalties, `divkit.gan.penalties.zero_centred`: larger is steadier, smaller sharper.
+        Of the penalties at the start, `divkit.gan.penalties.zero_centred`: larger is steadier, and shares out the modes
+        more evenly.
+    end : float
+        Of them at the end, as a share of `factor`: smaller is sharper.
 
     Raises
     ------
     InvalidInput
-        For a factor that is negative or not finite.
+        For a factor that is negative or not finite, and an `end` that is not positive and finite.
     """
     return Objective(
-        "relativistic" if factor == _FACTOR else f"relativistic-{factor:g}",
+        "relativistic" if (factor, end) == (_FACTOR, _END) else f"relativistic-{factor:g}-{end:g}",
         lambda v_p, v_q: softplus(v_q - v_p).mean(),
         lambda v_p, v_q: softplus(v_p - v_q).mean(),
         penalty=zero_centred(factor),
+        penalty_end=end,
     )
 
 

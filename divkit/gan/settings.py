@@ -41,9 +41,6 @@ class Settings:
         Of both rates, to 0.
     critic_steps : int or None
         Steps of the discriminator for each of the generator; None takes those of the objective.
-    penalty_end : float
-        What the objective's penalty is multiplied by in the end, positive; on the way there it changes by equal factors
-        from 1. Less lets a discriminator become sharp once both laws are close, as Huang et al. (2024) do.
     averaging : float or None
         Decay of the running mean of the generator's parameters, from which points are drawn in the end; None for none.
     look_every : int
@@ -63,7 +60,6 @@ class Settings:
     eps: float = 1e-5
     schedule: str = "cosine"
     critic_steps: int | None = None
-    penalty_end: float = 1.0
     averaging: float | None = 0.999
     look_every: int = 100
     keep_best: str | None = None
@@ -74,7 +70,7 @@ class Settings:
             object.__setattr__(self, name, check_integer(name, getattr(self, name), 1))
         if self.critic_steps is not None:
             object.__setattr__(self, "critic_steps", check_integer("critic_steps", self.critic_steps, 1))
-        for name in ("learning_rate", "discriminator_rate", "eps", "penalty_end"):
+        for name in ("learning_rate", "discriminator_rate", "eps"):
             rate = getattr(self, name)
             if rate is not None and not (rate > 0 and math.isfinite(rate)):
                 raise InvalidInput(f"{name} must be positive and finite, got {rate!r}")
@@ -87,10 +83,6 @@ class Settings:
     def rates(self) -> tuple[float, float]:
         """Learning rates of generator and discriminator."""
         return self.learning_rate, self.discriminator_rate or self.learning_rate
-
-    def share(self, step: int) -> float:
-        """Of the penalty at a step."""
-        return float(self.penalty_end ** (step / self.steps))
 
     def fade(self, step: int) -> float:
         """The share of the learning rates at a step."""

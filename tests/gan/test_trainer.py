@@ -173,13 +173,16 @@ def test_the_penalty_changes_by_equal_factors():
         found.register_hook(lambda gradient: seen.append(float(gradient)))
         return found
 
-    running = trainer(replace(OBJECTIVES["minimax"], name="own", penalty=penalty), steps=4, penalty_end=1 / 16)
+    game = replace(OBJECTIVES["minimax"], name="own", penalty=penalty, penalty_end=1 / 16)
+    running = trainer(game, steps=4)
     with torch.no_grad():
         before = running.generator[0].weight.clone()
     running.run()
     assert not torch.equal(before, running.generator[0].weight)
     assert seen == pytest.approx([1, 1 / 2, 1 / 4, 1 / 8])
-    assert Settings(steps=4, penalty_end=1 / 16).share(4) == pytest.approx(1 / 16)
+    assert game.share_of_penalty(1.0) == pytest.approx(1 / 16)
+    with pytest.raises(InvalidInput, match="penalty_end must be positive and finite, got 0"):
+        replace(game, penalty_end=0.0)
 
 
 def test_looking_does_not_change_the_training():
@@ -223,7 +226,6 @@ def test_points_that_cannot_be_learnt_are_refused(points, message):
         ({"learning_rate": 0.0}, "learning_rate must be positive"),
         ({"discriminator_rate": math.inf}, "discriminator_rate must be positive"),
         ({"eps": 0.0}, "eps must be positive"),
-        ({"penalty_end": 0.0}, "penalty_end must be positive"),
         ({"schedule": "never"}, "schedule must be one of constant, linear, cosine"),
         ({"averaging": 1.0}, r"averaging must be in \[0, 1\)"),
         ({"critic_steps": 0}, "critic_steps"),
