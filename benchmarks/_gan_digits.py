@@ -7,7 +7,7 @@ from typing import Any, Final
 
 Row = dict[str, Any]
 # Of either kind of network: width, and steps of the generator.
-NETWORKS: Final = {"convolutions": (64, 6000), "perceptrons": (256, 20_000)}
+NETWORKS: Final = {"convolutions": (64, 2500), "perceptrons": (256, 5000)}
 _LOOKS: Final = 20
 _JUDGED: Final = 449  # points made, as many as are held out
 

@@ -91,7 +91,7 @@ def f_gans() -> str:
             f"`{row['divergence']}`",
             f"{row['mean']:.3f} ({row['best_mean']:.3f})",
             f"{row['std']:.3f} ({row['best_std']:.3f})",
-            f"{row['bound']:.4f} ± {row['stderr']:.4f}",
+            f"{row['bound']:.4f}",
             f"{row['exact']:.4f}",
             f"{row['truth']:.4f}",
             seconds(row["seconds"]),

@@ -35,8 +35,9 @@ def options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="few steps, no file written")
     parser.add_argument("--json", type=Path, default=None, help="where to write")
     parser.add_argument("--part", choices=("all", *PARTS), default="all")
-    parser.add_argument("--steps", type=int, default=None, help="of the generator; 10,000 and 14,000 by default")
+    parser.add_argument("--steps", type=int, default=None, help="of the generator; 10,000 and 12,000 by default")
     parser.add_argument("--seeds", type=int, default=None, help="trainings of each recipe; 5 by default")
+    parser.add_argument("--first-seed", type=int, default=0, help="the seeds are those from here on")
     parser.add_argument("--recipes", nargs="+", default=list(RECIPES), help="only these; others are kept from the file")
     parser.add_argument("--laws", nargs="+", default=list(STEPS), help="only these; others are kept from the file")
     parser.add_argument("--minutes", type=float, default=None, help="that the plain loop is given; 20 by default")
@@ -55,7 +56,11 @@ def mode_trainings(args: argparse.Namespace) -> list[Row]:
         for recipe in args.recipes[:1] if args.quick else args.recipes:
             if problem == "ring" and recipe.endswith("no waves"):
                 continue  # it has none
-            common = {"seeds": args.seeds, "device": args.device, "data_seed": SEED}
+            common = {
+                "seeds": range(args.first_seed, args.first_seed + args.seeds),
+                "device": args.device,
+                "data_seed": SEED,
+            }
             rows.append(recipe_row(problem, recipe, steps=args.steps or STEPS[problem], **common))
             print(rows[-1], flush=True)
     return rows if args.quick else with_kept(rows)
@@ -129,9 +134,12 @@ def f_gans(args: argparse.Namespace) -> list[Row]:
 
 
 def digits(args: argparse.Namespace) -> list[Row]:
-    """Handwritten digits, by convolutions and by perceptrons, on all cores; what they make is drawn."""
+    """Handwritten digits, by convolutions and by perceptrons, one thread; what they make is drawn."""
+    import torch
+
     from divkit.gan.pictures import drawn
 
+    torch.set_num_threads(1)
     rows = []
     for name in NETWORKS:
         row, images = digits_row(name, steps=args.steps, device=args.device, seed=SEED)
