@@ -58,7 +58,7 @@ def plain() -> str:
         [
             row["problem"],
             f"{row['steps']:,}",
-            seconds(row["seconds"]),
+            f"{row['seconds'] / 60:.0f} min",
             f"{row['captured']} / {COMPONENTS[row['problem']]}",
             f"{100 * row['high_quality']:.1f} % ({100 * row['best']:.1f} %)",
             "not yet" if row["arrived"] is None else seconds(row["arrived"]),
