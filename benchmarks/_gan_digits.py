@@ -9,10 +9,10 @@ Row = dict[str, Any]
 # Of either kind of network: width, and steps of the generator.
 NETWORKS: Final = {"convolutions": (64, 2500), "perceptrons": (256, 5000)}
 _LOOKS: Final = 20
-_JUDGED: Final = 449  # points made, as many as are held out
+JUDGED: Final = 449  # points made, as many as are held out
 
 
-def digits_row(networks: str, *, steps: int | None, device: str, seed: int) -> tuple[Row, Any]:
+def digits_row(networks: str, *, steps: int | None, device: str, seed: int, judged: int = JUDGED) -> tuple[Row, Any]:
     """One training, and what the estimators and a classifier of the training digits say of it; data and points made."""
     import torch
 
@@ -29,10 +29,11 @@ def digits_row(networks: str, *, steps: int | None, device: str, seed: int) -> t
     players = data.players("relativistic", width=width, seed=seed)
     trainer = Trainer(*players, "relativistic", data.points, settings, device=device)
     start = time.perf_counter()
-    trainer.run([HeldOutDistance(data.held_out, data.restored)])
+    trainer.run([HeldOutDistance(data.held_out[:judged], data.restored)])
     seconds = time.perf_counter() - start
     made, seen, held_out = (
-        data.restored(own) for own in (trainer.sample(_JUDGED, best=True).cpu().numpy(), data.points, data.held_out)
+        data.restored(own)
+        for own in (trainer.sample(judged, best=True).cpu().numpy(), data.points, data.held_out[:judged])
     )
     found, kinds = quality(made, held_out, seen, rng=seed), classes(made, seen, data.labels)
     row = {
