@@ -164,13 +164,12 @@ def smoothed(label: float = 0.9) -> Objective:
 
 def relativistic(factor: float = _FACTOR, *, end: float = _END) -> Objective:
     """R3GAN (Huang et al. 2024): pairs of data and model, each told apart from the other (Jolicoeur-Martineau 2019);
-    R1 and R2 keep it stable, and are annealed as there.
+    R1 and R2 keep it stable, and fall during the training.
 
     Parameters
     ----------
     factor : float
-        Of the penalties at the start, `divkit.gan.penalties.zero_centred`: larger is steadier, and shares out the modes
-        more evenly.
+        Of the penalties at the start, `divkit.gan.penalties.zero_centred`: larger is steadier.
     end : float
         Of them at the end, as a share of `factor`: smaller is sharper.
 
