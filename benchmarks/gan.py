@@ -35,7 +35,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="few steps, no file written")
     parser.add_argument("--json", type=Path, default=None, help="where to write")
     parser.add_argument("--part", choices=("all", *PARTS), default="all")
-    parser.add_argument("--steps", type=int, default=None, help="of the generator; 10,000 and 12,000 by default")
+    parser.add_argument("--steps", type=int, default=None, help="of the generator; 10,000 and 15,000 by default")
     parser.add_argument("--seeds", type=int, default=None, help="trainings of each recipe; 5 by default")
     parser.add_argument("--first-seed", type=int, default=0, help="the seeds are those from here on")
     parser.add_argument("--recipes", nargs="+", default=list(RECIPES), help="only these; others are kept from the file")

@@ -104,16 +104,22 @@ class MLPDiscriminator(nn.Module):
 
     def features(self, points: Tensor) -> Tensor:
         """What the last hidden layer says, (n, width)."""
-        z = self._inputs(points).unsqueeze(0)
+        z = self._inputs(points)
         for layer in self.stack.parts[:-1]:
             z = ACTIVATIONS[self.stack.activation](layer(z))
-        return z[0]
+        return z
 
     def values_and_slopes(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """Values (n,) and gradients in the points, (n, d), as those of `CriticStack`; only for relu."""
         inputs = self._inputs(points)
         values, slopes = (found.squeeze(0) for found in self.stack.values_and_slopes(inputs.unsqueeze(0)))
         return values, slopes if self.waves is None else self.waves.pulled_back(inputs, slopes)
+
+    def slopes(self, points: Tensor) -> Tensor:
+        """The second of `values_and_slopes`, for less where no values are needed."""
+        inputs = self._inputs(points)
+        slopes = self.stack.slopes(inputs.unsqueeze(0)).squeeze(0)
+        return slopes if self.waves is None else self.waves.pulled_back(inputs, slopes)
 
     def project(self) -> None:
         """What the constraint does after a step."""

@@ -36,7 +36,7 @@ def between(factor: float = 10.0, *, one_sided: bool = False) -> Penalty:
         if has_slopes(discriminator):
             size = len(x) * processes()  # drawn for the whole batch, as the batch itself is
             places = torch.rand((size, 1), generator=generator, device=x.device, dtype=x.dtype)
-            _, slopes = discriminator.values_and_slopes(torch.lerp(x.detach(), y.detach(), share_of_batch(places, 0)))
+            slopes = discriminator.slopes(torch.lerp(x.detach(), y.detach(), share_of_batch(places, 0)))
             return factor * excess_of(slopes.unsqueeze(0), one_sided)[0]
         return gradient_penalty(discriminator, x, y, factor=factor, one_sided=one_sided, generator=generator)
 

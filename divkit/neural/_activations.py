@@ -55,6 +55,7 @@ def half_sort(z: Tensor) -> Tensor:
     return torch.cat([full_sort(a), maxmin(b)], dim=-1)
 
 
+# Of what a layer has just made, which nothing else needs: relu writes over it.
 ACTIVATIONS: Final[Mapping[str, Callable[[Tensor], Tensor]]] = MappingProxyType(
-    {"abs": half_abs, "maxmin": maxmin, "sort": full_sort, "half": half_sort, "relu": torch.relu}
+    {"abs": half_abs, "maxmin": maxmin, "sort": full_sort, "half": half_sort, "relu": torch.relu_}
 )

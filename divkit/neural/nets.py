@@ -61,13 +61,14 @@ class StackedLinear(nn.Module):
         return self.constraint.matrix(self.weight, self.memory, self.training and torch.is_grad_enabled())
 
     def forward(self, z: Tensor) -> Tensor:
-        """(s, b, in) to (s, b, out)."""
-        return self.applied(self.matrix(), z)
+        """(s, b, in) to (s, b, out), or (b, in) to (b, out) by a single matrix."""
+        matrix = self.matrix()
+        return self.applied(matrix.squeeze(0) if z.ndim == 2 else matrix, z)
 
     def applied(self, matrix: Tensor, z: Tensor) -> Tensor:
-        """As `forward`, with the matrices (s, out, in) at hand."""
-        if len(matrix) == 1:  # a single product is faster than a stack of one
-            return torch.addmm(self.bias.squeeze(0), z.squeeze(0), _transposed(matrix.squeeze(0))).unsqueeze(0)
+        """As `forward`, with the matrices (s, out, in) at hand, or the single one (out, in)."""
+        if z.ndim == 2:
+            return torch.addmm(self.bias.squeeze(0), z, _transposed(matrix))
         return torch.baddbmm(self.bias.unsqueeze(1), z, matrix.mT)
 
     @torch.no_grad()
@@ -144,7 +145,10 @@ class CriticStack(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """Values (s, b) at points (b, d), the same for all, or (s, b, d)."""
-        if z.ndim == 2:
+        plain = self._is_plain()
+        if plain:
+            z = z.reshape(z.shape[-2:])
+        elif z.ndim == 2:
             z = z.expand(self.copies, *z.shape)
         act = ACTIVATIONS[self.activation]
         last = len(self.layers) - 1
@@ -152,11 +156,18 @@ class CriticStack(nn.Module):
             z = layer(z)
             if i < last and isinstance(layer, StackedLinear):
                 z = act(z)
-        return z.squeeze(2)
+        return z.T if plain else z.squeeze(2)
+
+    def _is_plain(self) -> bool:
+        """Whether it is one chain of matrices: products of two matrices are faster than of stacks of one."""
+        return self.copies == 1 and all(isinstance(layer, StackedLinear) for layer in self.parts)
 
     def slopes(self, z: Tensor) -> Tensor:
-        """The second of `values_and_slopes`."""
-        return self.values_and_slopes(z)[1]
+        """The second of `values_and_slopes`, for less where no values are needed."""
+        layers, matrices, z = self._chain(z)
+        with torch.no_grad():  # the slopes of relu do not change with what it is applied to
+            hidden = _hidden(layers, matrices, z)
+        return _pulled_back(matrices, hidden, self.copies)
 
     def values_and_slopes(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Values (s, b) and gradients (s, b, d) in the points (s, b, d), by the chain rule written out for relu.
@@ -168,18 +179,20 @@ class CriticStack(nn.Module):
         InvalidInput
             For another activation, or residual layers.
         """
+        layers, matrices, z = self._chain(z)
+        hidden = _hidden(layers, matrices, z)
+        values = layers[-1].applied(matrices[-1], hidden[-1])
+        return values.reshape(self.copies, -1), _pulled_back(matrices, hidden, self.copies)
+
+    def _chain(self, z: Tensor) -> tuple[list[StackedLinear], list[Tensor], Tensor]:
+        """Layers, their matrices and the points; without the first axis if there is a single critic."""
         layers = [layer for layer in self.parts if isinstance(layer, StackedLinear)]
         if self.activation != "relu" or len(layers) < len(self.layers):
             raise InvalidInput("slopes are written out for relu between linear layers only")
-        matrices, masks = [layer.matrix() for layer in layers], []
-        for layer, matrix in zip(layers[:-1], matrices[:-1], strict=True):
-            z = torch.relu(layer.applied(matrix, z))
-            masks.append(z.detach().sign())
-        values = layers[-1].applied(matrices[-1], z).squeeze(2)
-        gradient: Tensor = matrices[-1].expand(-1, z.shape[1], -1)  # (s, b, width)
-        for matrix, mask in zip(reversed(matrices[1:-1]), reversed(masks[1:]), strict=True):
-            gradient = (gradient * mask) @ matrix
-        return values, _narrowed(gradient * masks[0], matrices[0])
+        matrices = [layer.matrix() for layer in layers]
+        if self.copies > 1:
+            return layers, matrices, z
+        return layers, [matrix.squeeze(0) for matrix in matrices], z.squeeze(0)
 
     def place(self, x: Tensor, y: Tensor, generator: torch.Generator) -> None:
         """Let layers that are made of points begin at some of these, (s, n, d) and (s, m, d)."""
@@ -203,11 +216,24 @@ def _transposed(matrix: Tensor) -> Tensor:
     return matrix.mT.contiguous() if matrix.shape[1] < _NARROW else matrix.mT
 
 
-def _narrowed(z: Tensor, matrix: Tensor) -> Tensor:
-    """z (s, b, out) times matrix (s, out, in)."""
-    if len(matrix) == 1:
-        return linear(z.squeeze(0), _transposed(matrix.squeeze(0))).unsqueeze(0)
-    return z @ matrix
+def _hidden(layers: list[StackedLinear], matrices: list[Tensor], z: Tensor) -> list[Tensor]:
+    """What each layer but the last passes on."""
+    found = []
+    for layer, matrix in zip(layers[:-1], matrices[:-1], strict=True):
+        z = torch.relu_(layer.applied(matrix, z))
+        found.append(z)
+    return found
+
+
+def _pulled_back(matrices: list[Tensor], hidden: list[Tensor], copies: int) -> Tensor:
+    """Slopes (s, b, d) by the chain rule, from the last matrix to the first."""
+    gradient = matrices[-1].expand(*hidden[-1].shape)
+    for matrix, passed in zip(reversed(matrices[1:-1]), reversed(hidden[1:]), strict=True):
+        gradient = (gradient * passed.detach().sign()) @ matrix
+    gradient = gradient * hidden[0].detach().sign()
+    if gradient.ndim == 2:
+        return linear(gradient, _transposed(matrices[0])).expand(copies, -1, -1)
+    return gradient @ matrices[0]
 
 
 def critic_stack(
@@ -272,5 +298,5 @@ def mlp(d_in: int, d_out: int, *, width: int = 128, depth: int = 3) -> nn.Sequen
     widths = [d_in, *[width] * depth]
     layers: list[nn.Module] = []
     for fan_in, fan_out in pairwise(widths):
-        layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]
+        layers += [nn.Linear(fan_in, fan_out), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers, nn.Linear(widths[-1], d_out))
