@@ -17,7 +17,7 @@ from divkit.gan.tricks import Trick
 
 __all__ = ["Players", "deferred_interrupt"]
 
-_ALIKE: Final = 0.1
+_ALIKE: Final = 0.5  # of the least value: W_1 of a thousand points in the plane scatters by a quarter of itself
 
 
 class Players:
@@ -50,7 +50,8 @@ class Players:
     def note(self, value: float) -> None:
         """Keep the network that points are drawn from, unless one before was clearly better.
 
-        Metrics are of samples: looks within a tenth of the least value are alike, and the latest of these is kept.
+        Metrics are of samples, and scatter: what is within half as much again as the least value is as good, and the
+        latest of these is kept. So it is the end of a training, unless that went wrong.
         """
         if value <= self.least + _ALIKE * abs(self.least):
             self.kept = {name: own.clone() for name, own in self.judged.state_dict().items()}

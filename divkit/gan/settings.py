@@ -46,7 +46,7 @@ class Settings:
     look_every : int
         Steps between metrics.
     keep_best : str or None
-        A metric that callbacks add: the generator of the last look at which it is within a tenth of its least value is
+        A metric that callbacks add: the generator of the last look at which it is at most 1.5 times its least value is
         kept as `Trainer.best`.
     seed : int
     """
