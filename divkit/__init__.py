@@ -56,6 +56,8 @@ _PUBLIC = {
     "LinearProgram": "divkit.transport.lp",
     "Coupling": "divkit.transport",
     "optimal_transport": "divkit.transport.coupling",
+    "two_sample_test": "divkit.two_sample.permutation",
+    "TestResult": "divkit.two_sample.result",
     "Estimate": "divkit.result",
     "normalize": "divkit._checks",
     **dict.fromkeys(
@@ -72,7 +74,7 @@ _PUBLIC = {
         "divkit._errors",
     ),
 }
-_MODULES = ("datasets", "exact", "examples", "families", "losses", "methods", "transport")
+_MODULES = ("datasets", "exact", "examples", "families", "losses", "methods", "transport", "two_sample")
 
 __all__ = ["__version__", *_PUBLIC, *_MODULES]
 
@@ -117,6 +119,9 @@ if TYPE_CHECKING:
     )
     from divkit import (
         transport as transport,
+    )
+    from divkit import (
+        two_sample as two_sample,
     )
     from divkit._checks import normalize as normalize
     from divkit._errors import (
@@ -247,6 +252,8 @@ if TYPE_CHECKING:
     )
     from divkit.transport.line import Line as Line
     from divkit.transport.lp import LinearProgram as LinearProgram
+    from divkit.two_sample.permutation import two_sample_test as two_sample_test
+    from divkit.two_sample.result import TestResult as TestResult
     from divkit.variational import VariationalForm as VariationalForm
     from divkit.wasserstein_bounds import Bounds as Bounds
     from divkit.wasserstein_bounds import wasserstein1_bounds as wasserstein1_bounds

@@ -1,4 +1,4 @@
-"""The command line: `divkit estimate`, `divkit methods`, `divkit train`, `divkit warmup`, `divkit example`."""
+"""The command line: `divkit estimate`, `divkit test`, `divkit methods`, `divkit train`, `divkit warmup`, `divkit example`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from rich.table import Table
 from divkit._cli_examples import example
 from divkit._cli_measures import Kind, file_measure, kind_of
 from divkit._cli_output import Json, Seed, console, print_json
+from divkit._cli_test import two_files
 from divkit._cli_train import Wanted
 from divkit._cli_train import train as train_gan
 from divkit._errors import DivkitError, DivkitWarning, InvalidInput
@@ -36,6 +37,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(example, name="example")
+app.command("test")(two_files)
 
 
 @app.callback(invoke_without_command=True)

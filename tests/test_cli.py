@@ -234,6 +234,26 @@ def test_all_divergences_come_with_their_limits(folder: Path, cli: Any) -> None:
     assert "total_variation" in out
 
 
+def test_a_two_sample_test_of_files_is_that_of_their_points(folder: Path, cli: Any) -> None:
+    from divkit import two_sample_test
+
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(40, 2)), rng.normal(size=(30, 2)) + 0.5
+    np.save(folder / "x.npy", x)
+    np.savetxt(folder / "y.csv", y, delimiter=",")
+    found = parsed(cli("test", folder / "x.npy", folder / "y.csv", "--json", "--permutations", 99))
+    expected = two_sample_test(x, y, permutations=99, rng=0)
+    assert found["p_value"] == expected.p_value
+    assert found["value"] == pytest.approx(expected.statistic)
+    assert (found["n"], found["m"]) == (40, 30)
+    code, out, _ = cli("test", folder / "x.npy", folder / "y.csv", "--statistic", "wasserstein1", "--stop-after", 5)
+    assert code == 0
+    assert "p-value" in out
+    code, _, err = cli("test", folder / "x.npy", folder / "y.csv", "--paired")
+    assert code == 2
+    assert "paired takes as many points in y as in x, got 40 and 30" in err
+
+
 @pytest.mark.parametrize(("arguments", "message"), WRONG, ids=[f"{k}-{a[0]}-{a[1]}" for k, (a, _) in enumerate(WRONG)])
 def test_an_error_is_one_line_and_exit_code_2(folder: Path, cli: Any, arguments: list[str], message: str) -> None:
     located = [str(folder / a) if "." in a else a for a in arguments]

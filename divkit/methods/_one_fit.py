@@ -26,7 +26,7 @@ from divkit.methods._samples import copied_rows, sample_refusal
 from divkit.methods.log_ratio import LogRatioModel, resolve_model
 from divkit.result import Estimand, Estimate
 
-__all__ = ["CrossFitted", "OneFit", "Value"]
+__all__ = ["CrossFitted", "OneFit", "Value", "racing_models"]
 
 _F = NDArray[np.float64]
 Value = Literal["bound", "plugin"]
@@ -49,16 +49,7 @@ class OneFit(Method):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "folds", check_integer("folds", self.folds, 3))
-        self._models()
-
-    def _models(self) -> list[LogRatioModel]:
-        if isinstance(self.models, str) and self.models == "auto":
-            return [resolve_model(name) for name in _DEFAULT]
-        if isinstance(self.models, Sequence) and not isinstance(self.models, str):
-            if not self.models:
-                raise InvalidInput("models is empty; name at least one, or pass 'auto'")
-            return [resolve_model(model) for model in self.models]
-        return [resolve_model(self.models)]
+        racing_models(self.models)
 
     def refusal(self, div: Divergence, P: Measure, Q: Measure) -> str | None:
         """Why this method cannot estimate div(P || Q), in a clause; None if it can."""
@@ -99,7 +90,24 @@ class OneFit(Method):
                     stacklevel=4,
                 )
         sides = Sides.of(x, y, x_weights, y_weights)
-        return CrossFitted(sides, cross_fit(sides, self._models(), self.folds, rng))
+        return CrossFitted(sides, cross_fit(sides, racing_models(self.models), self.folds, rng))
+
+
+def racing_models(models: str | LogRatioModel | Sequence[str | LogRatioModel]) -> list[LogRatioModel]:
+    """The models that race, from names and objects; those of "auto" are from simple to flexible.
+
+    Raises
+    ------
+    InvalidInput
+        For unknown names, no models at all, and objects that are none.
+    """
+    if isinstance(models, str) and models == "auto":
+        return [resolve_model(name) for name in _DEFAULT]
+    if isinstance(models, Sequence) and not isinstance(models, str):
+        if not models:
+            raise InvalidInput("models is empty; name at least one, or pass 'auto'")
+        return [resolve_model(model) for model in models]
+    return [resolve_model(models)]
 
 
 def _present(sample: Samples) -> tuple[_F, _F | None]:

@@ -1,0 +1,27 @@
+"""Points around 0, in a unit in which nothing overflows or vanishes."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["in_unit"]
+
+_F = NDArray[np.float64]
+
+
+def in_unit(points: _F) -> tuple[_F, float]:
+    """The points (N, d) moved to the middle of their box and divided by a power of two, and that power.
+
+    All coordinates are then in [-2, 2]; distances are those of before, divided by the power.
+    """
+    low, high = points.min(axis=0), points.max(axis=0)
+    reach = float((high / 2 - low / 2).max())
+    if reach == 0:
+        return np.zeros_like(points), 1.0
+    exponent = min(math.frexp(reach)[1], 1023)  # the power itself has to be a float
+    middle = low / 4 + high / 4
+    moved = np.ldexp(points / 2 - middle, 1 - exponent)  # halves: the box may be wider than the largest float
+    return moved, math.ldexp(1.0, exponent)

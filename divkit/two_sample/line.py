@@ -1,0 +1,153 @@
+"""Statistics of distribution functions on the line: W_1, Kolmogorov-Smirnov, Cramer; and W_1 along many lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from divkit._checks import check_integer
+from divkit._threads import parallel_map, workers
+from divkit.result import Estimate
+from divkit.two_sample import Labels, Pooled, Prepared, Statistic
+from divkit.two_sample._unit import in_unit
+
+__all__ = ["Cramer", "KolmogorovSmirnov", "Lines", "Wasserstein1", "exactly"]
+
+_F = NDArray[np.float64]
+_ROUNDING: Final = 1e-13  # relative to the range of the points
+_BYTES: Final = 2**25  # of labels at a time
+
+
+class Lines:
+    """|F - G| of labelled points along L lines, from one sort of each.
+
+    Parameters
+    ----------
+    positions : ndarray, shape (L, N)
+        In units in which powers of their differences are floats.
+    power : int
+        1 for the integral of |F - G|, 2 for that of its square, 0 for the largest value.
+    """
+
+    def __init__(self, positions: _F, power: int) -> None:
+        self._order = np.argsort(positions, axis=1, kind="stable").astype(np.int32)  # (L, N)
+        ordered = np.take_along_axis(positions, self._order, axis=1)
+        self._gaps = np.diff(ordered, axis=1, append=ordered[:, -1:])  # (L, N)
+        self._power = power
+
+    @classmethod
+    def of_columns(cls, points: _F, power: int) -> tuple[Lines, _F]:
+        """One line for each column of points (N, d), and the units (d,) of what is found there.
+
+        For power 0 places are ranks: what counts is which points are equal, however close others are.
+        """
+        if power == 0:
+            ranks = [np.unique(column, return_inverse=True)[1].reshape(-1) for column in points.T]
+            return cls(np.array(ranks, dtype=np.float64), power), np.ones(points.shape[1])
+        columns, units = zip(*(in_unit(column[:, None]) for column in points.T), strict=True)
+        return cls(np.ascontiguousarray(np.concatenate(columns, axis=1).T), power), np.array(units)
+
+    def values(self, labels: Labels) -> _F:
+        """(b, N) to (b, L)."""
+        from divkit._kernels.permutation import line_values
+
+        out = np.empty((len(labels), len(self._order)))
+        step = max(1, -(-len(labels) // (4 * workers())))
+        parts = [slice(start, start + step) for start in range(0, len(labels), step)]
+        parallel_map(
+            lambda part: line_values(out[part], labels[part], self._order, self._gaps, self._power), parts, workers()
+        )
+        return out
+
+    @property
+    def rows(self) -> int:
+        """Rows of labels at a time."""
+        return max(64, _BYTES // int(self._order.shape[1]))
+
+
+@dataclass(frozen=True)
+class _OnTheLine(Statistic):
+    """One of F - G for points on the line."""
+
+    power: ClassVar[int]
+
+    def refusal(self, n: int, m: int, d: int) -> str | None:
+        """See `Statistic.refusal`."""
+        return None if d == 1 else f"it is for points on the line, these have {d} coordinates; take energy"
+
+    def prepare(self, pooled: Pooled, rng: np.random.Generator) -> Prepared:
+        """See `Statistic.prepare`."""
+        lines, units = Lines.of_columns(pooled.points, self.power)
+        factor = float(units[0])
+
+        def effect(level: float) -> Estimate:
+            value = factor * float(lines.values(pooled.labels[None])[0, 0])
+            return exactly(value, self.name, "line", _ROUNDING * factor)
+
+        return Prepared(pooled, lambda labels: factor * lines.values(labels)[:, 0], lines.rows, effect)
+
+
+def exactly(value: float, divergence: str, method: str, gap: float) -> Estimate:
+    """A number of the samples as they are, which is at least 0, up to rounding."""
+    interval = max(value - gap, 0.0), value + gap
+    return Estimate(
+        value, divergence=divergence, method=method, bound="exact", interval=interval, level=1.0, info={"gap": gap}
+    )
+
+
+@dataclass(frozen=True)
+class KolmogorovSmirnov(_OnTheLine):
+    """The largest |F - G|, on the line (Kolmogorov 1933, Smirnov 1939)."""
+
+    name: ClassVar[str] = "ks"
+    summary: ClassVar[str] = "largest difference of the distribution functions, on the line"
+    power: ClassVar[int] = 0
+
+
+@dataclass(frozen=True)
+class Cramer(_OnTheLine):
+    """The integral of (F - G)^2, on the line: half the energy distance."""
+
+    name: ClassVar[str] = "cramer"
+    summary: ClassVar[str] = "integral of the squared difference of the distribution functions, on the line"
+    power: ClassVar[int] = 2
+
+
+@dataclass(frozen=True)
+class Wasserstein1(Statistic):
+    """W_1 on the line; in more dimensions the mean of W_1 along random directions.
+
+    Parameters
+    ----------
+    projections : int
+        Directions, for points that are not on the line.
+    """
+
+    name: ClassVar[str] = "wasserstein1"
+    summary: ClassVar[str] = "W_1 on the line, its mean along random directions elsewhere"
+
+    projections: int = 100
+
+    def __post_init__(self) -> None:
+        check_integer("projections", self.projections, 1)
+
+    def prepare(self, pooled: Pooled, rng: np.random.Generator) -> Prepared:
+        """See `Statistic.prepare`."""
+        points, unit = in_unit(pooled.points)
+        d = points.shape[1]
+        if d > 1:
+            directions = rng.standard_normal((d, self.projections))
+            points = points @ (directions / np.linalg.norm(directions, axis=0))
+        lines = Lines(np.ascontiguousarray(points.T), 1)
+        effect = (lambda level: _distance(pooled)) if d == 1 else None
+        return Prepared(pooled, lambda labels: unit * lines.values(labels).mean(axis=1), lines.rows, effect)
+
+
+def _distance(pooled: Pooled) -> Estimate:
+    """W_1 between the samples on the line, exactly."""
+    from divkit.transport.line import line_estimate
+
+    return line_estimate(pooled.x[:, 0].copy(), pooled.y[:, 0].copy(), None, None, 1.0)
