@@ -1,4 +1,4 @@
-"""The command line: `divkit estimate`, `divkit test`, `divkit methods`, `divkit train`, `divkit warmup`, `divkit example`."""
+"""The command line: `divkit estimate`, `test`, `methods`, `train`, `warmup` and `example`."""
 
 from __future__ import annotations
 
