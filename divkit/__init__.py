@@ -54,6 +54,7 @@ _PUBLIC = {
     "EMD": "divkit.transport.emd",
     "transport_from_cost": "divkit.transport.emd",
     "LinearProgram": "divkit.transport.lp",
+    **dict.fromkeys(("MaxSliced", "Sliced"), "divkit.transport.sliced"),
     "Coupling": "divkit.transport",
     "optimal_transport": "divkit.transport.coupling",
     "two_sample_test": "divkit.two_sample.permutation",
@@ -252,6 +253,8 @@ if TYPE_CHECKING:
     )
     from divkit.transport.line import Line as Line
     from divkit.transport.lp import LinearProgram as LinearProgram
+    from divkit.transport.sliced import MaxSliced as MaxSliced
+    from divkit.transport.sliced import Sliced as Sliced
     from divkit.two_sample.permutation import two_sample_test as two_sample_test
     from divkit.two_sample.result import TestResult as TestResult
     from divkit.variational import VariationalForm as VariationalForm

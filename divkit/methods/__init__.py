@@ -65,6 +65,8 @@ METHODS: Final[Mapping[str, str]] = MappingProxyType(
         "emd": "divkit.transport.emd:EMD",
         "column_generation": "divkit.transport.column_generation:ColumnGeneration",
         "lp": "divkit.transport.lp:LinearProgram",
+        "sliced": "divkit.transport.sliced:Sliced",
+        "max_sliced": "divkit.transport.sliced:MaxSliced",
         "crossfit": "divkit.methods.crossfit:CrossFit",
         "plugin": "divkit.methods.plugin:PlugIn",
         "knn": "divkit.methods.knn:KNN",

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from divkit._checks import check_integer
 from divkit._errors import InvalidInput
+from divkit._unit import in_unit
 from divkit.two_sample import Labels, Pooled, Prepared, Statistic
-from divkit.two_sample._unit import in_unit
 from divkit.two_sample.kernels import MOST, TOO_MANY, Kernel, Scale, median_distance, rows_of, unbiased
 
 __all__ = ["AggregatedMMD"]

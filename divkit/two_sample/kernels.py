@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from divkit._checks import check_integer
 from divkit._errors import InvalidInput
+from divkit._unit import in_unit
 from divkit.result import Estimate
 from divkit.two_sample import Labels, Pooled, Prepared, Statistic
-from divkit.two_sample._unit import in_unit
 from divkit.two_sample.line import Lines, exactly
 
 __all__ = [

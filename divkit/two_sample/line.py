@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from divkit._checks import check_integer
 from divkit._threads import parallel_map, workers
+from divkit._unit import in_unit
 from divkit.result import Estimate
 from divkit.two_sample import Labels, Pooled, Prepared, Statistic
-from divkit.two_sample._unit import in_unit
 
 __all__ = ["Cramer", "KolmogorovSmirnov", "Lines", "Wasserstein1", "exactly"]
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from divkit._checks import check_integer
+from divkit._unit import in_unit
 from divkit.two_sample import Labels, Pooled, Prepared, Statistic
-from divkit.two_sample._unit import in_unit
 
 __all__ = ["NearestNeighbours"]
 
