@@ -76,6 +76,8 @@ def training(problem: str, recipe: str, steps: int, device: str, data_seed: int,
     objective = resolve_objective(recipe.partition(",")[0])
     if factor_and_end:
         objective = relativistic(factor_and_end[0], end=factor_and_end[1])
+    if "learning_rate" in changes:
+        changes.setdefault("discriminator_rate", None)  # the same
     networks = {name: changes.pop(name) for name in ("codes", "waves") if name in changes}
     data = load_problem(problem, rng=data_seed, **networks)
     settings = data.settings(steps=steps, seed=seed, look_every=min(_EVERY, steps), **changes)

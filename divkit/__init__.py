@@ -54,6 +54,7 @@ _PUBLIC = {
     "EMD": "divkit.transport.emd",
     "transport_from_cost": "divkit.transport.emd",
     "LinearProgram": "divkit.transport.lp",
+    "Sinkhorn": "divkit.transport.sinkhorn",
     **dict.fromkeys(("MaxSliced", "Sliced"), "divkit.transport.sliced"),
     "Coupling": "divkit.transport",
     "optimal_transport": "divkit.transport.coupling",
@@ -253,6 +254,7 @@ if TYPE_CHECKING:
     )
     from divkit.transport.line import Line as Line
     from divkit.transport.lp import LinearProgram as LinearProgram
+    from divkit.transport.sinkhorn import Sinkhorn as Sinkhorn
     from divkit.transport.sliced import MaxSliced as MaxSliced
     from divkit.transport.sliced import Sliced as Sliced
     from divkit.two_sample.permutation import two_sample_test as two_sample_test

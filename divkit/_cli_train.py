@@ -73,7 +73,7 @@ def train(wanted: Wanted, out: Path) -> Run:
         raise InvalidInput(f"{out} holds a training already; go on with --resume, or name another folder with --out")
     if wanted.resume and not checkpoint.exists():
         raise InvalidInput(f"{out} holds no checkpoint.pt to resume; leave --resume out, or name its folder with --out")
-    rate = {} if wanted.learning_rate is None else {"learning_rate": wanted.learning_rate}
+    rate = {} if wanted.learning_rate is None else {"learning_rate": wanted.learning_rate, "discriminator_rate": None}
     settings = problem.settings(
         steps=wanted.steps,
         batch=wanted.batch,

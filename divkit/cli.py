@@ -179,7 +179,8 @@ def train(
     steps: Annotated[int, typer.Option(help="Of the generator.", min=1)] = 10_000,
     batch: Annotated[int, typer.Option(help="Points of the data a step.", min=1)] = 256,
     learning_rate: Annotated[
-        float | None, typer.Option(help="Of Adam, falling to 0 along a cosine; 0.001, and 0.002 for the grid.")
+        float | None,
+        typer.Option(help="Of Adam, for both players, falling to 0; by default what suits the problem."),
     ] = None,
     width: Annotated[int, typer.Option(help="Units of a hidden layer; half as many channels.", min=1)] = 128,
     depth: Annotated[int, typer.Option(help="Hidden layers.", min=1)] = 3,

@@ -30,8 +30,11 @@ _DRAWS: Final = 50_000
 _HELD_OUT: Final = 2500
 _CODES: Final = 12
 _WAVES: Final = 32
-_RATE: Final = 1e-3
-_RECOMMENDED: Final[Mapping[str, Mapping[str, Any]]] = {"grid": {"learning_rate": 2e-3}}
+_USUAL: Final[Mapping[str, Any]] = {"learning_rate": 1e-3, "warmup": 0.05}
+_RECOMMENDED: Final[Mapping[str, Mapping[str, Any]]] = {
+    "ring": {"learning_rate": 1e-3, "discriminator_rate": 2e-3},
+    "grid": {"learning_rate": 2e-3, "discriminator_rate": 4e-3},
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +82,7 @@ class Problem:
         **changes
             Of `divkit.gan.settings.Settings`, taken instead.
         """
-        return Settings(**{"latent": self.latent, "learning_rate": _RATE, **self.recommended, **changes})
+        return Settings(**{"latent": self.latent, **_USUAL, **self.recommended, **changes})
 
     def restored(self, points: Any) -> _F:
         """Points in original units."""

@@ -39,6 +39,9 @@ class Settings:
         what is left of them, noise, is not to be divided by its own size.
     schedule : {"constant", "linear", "cosine"}
         Of both rates, to 0.
+    warmup : float
+        Share of the training, in [0, 1), during which both rates rise from 0: at full rates the first steps of a game
+        can kill every unit of the generator, and nothing comes back from that.
     critic_steps : int or None
         Steps of the discriminator for each of the generator; None takes those of the objective.
     averaging : float or None
@@ -59,6 +62,7 @@ class Settings:
     betas: tuple[float, float] = (0.0, 0.99)
     eps: float = 1e-5
     schedule: str = "cosine"
+    warmup: float = 0.0
     critic_steps: int | None = None
     averaging: float | None = 0.999
     look_every: int = 100
@@ -76,6 +80,8 @@ class Settings:
                 raise InvalidInput(f"{name} must be positive and finite, got {rate!r}")
         if self.schedule not in _SCHEDULES:
             raise InvalidInput(f"schedule must be one of {', '.join(_SCHEDULES)}, got {self.schedule!r}")
+        if not 0 <= self.warmup < 1:
+            raise InvalidInput(f"warmup must be in [0, 1), a share of the steps, got {self.warmup!r}")
         if self.averaging is not None and not 0 <= self.averaging < 1:
             raise InvalidInput(f"averaging must be in [0, 1) or None, got {self.averaging!r}")
 
@@ -86,4 +92,5 @@ class Settings:
 
     def fade(self, step: int) -> float:
         """The share of the learning rates at a step."""
-        return _SCHEDULES[self.schedule](step / self.steps)
+        rising = min(1.0, (step + 1) / (self.warmup * self.steps)) if self.warmup else 1.0
+        return rising * _SCHEDULES[self.schedule](step / self.steps)

@@ -65,6 +65,7 @@ METHODS: Final[Mapping[str, str]] = MappingProxyType(
         "emd": "divkit.transport.emd:EMD",
         "column_generation": "divkit.transport.column_generation:ColumnGeneration",
         "lp": "divkit.transport.lp:LinearProgram",
+        "sinkhorn": "divkit.transport.sinkhorn:Sinkhorn",
         "sliced": "divkit.transport.sliced:Sliced",
         "max_sliced": "divkit.transport.sliced:MaxSliced",
         "crossfit": "divkit.methods.crossfit:CrossFit",

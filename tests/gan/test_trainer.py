@@ -228,12 +228,19 @@ def test_points_that_cannot_be_learnt_are_refused(points, message):
         ({"eps": 0.0}, "eps must be positive"),
         ({"schedule": "never"}, "schedule must be one of constant, linear, cosine"),
         ({"averaging": 1.0}, r"averaging must be in \[0, 1\)"),
+        ({"warmup": 1.0}, r"warmup must be in \[0, 1\), a share of the steps"),
         ({"critic_steps": 0}, "critic_steps"),
     ],
 )
 def test_settings_are_checked(settings, message):
     with pytest.raises(InvalidInput, match=message):
         Settings(**settings)
+
+
+def test_rates_rise_before_they_fall():
+    plain, warm = Settings(steps=1000), Settings(steps=1000, warmup=0.1)
+    shares = [warm.fade(step) / plain.fade(step) for step in (0, 49, 99, 100, 500)]
+    assert shares == pytest.approx([0.01, 0.5, 1.0, 1.0, 1.0])
 
 
 def test_a_short_training_finds_the_ring():
