@@ -22,6 +22,7 @@ RECIPES: Final[dict[str, dict[str, Any]]] = {
     "relativistic, neither": _PLAIN,
     "relativistic, penalties of 0.1 throughout": {"penalties": (0.1, 1.0)},
     "relativistic, penalties fall to 0.01": {"penalties": (0.5, 0.02)},
+    "relativistic, equal rates, no warmup": {"discriminator_rate": None, "warmup": 0.0},
     "relativistic, eps of 1e-8": {"eps": 1e-8},
     "minimax": {},
     "non-saturating": {},
@@ -73,13 +74,14 @@ def training(problem: str, recipe: str, steps: int, device: str, data_seed: int,
     torch.set_num_threads(1)
     changes = dict(RECIPES[recipe])
     cure, factor_and_end = (changes.pop(name, None) for name in ("cure", "penalties"))
-    objective = resolve_objective(recipe.partition(",")[0])
-    if factor_and_end:
-        objective = relativistic(factor_and_end[0], end=factor_and_end[1])
     if "learning_rate" in changes:
         changes.setdefault("discriminator_rate", None)  # the same
-    networks = {name: changes.pop(name) for name in ("codes", "waves") if name in changes}
+    networks = {option: changes.pop(option) for option in ("codes", "waves") if option in changes}
     data = load_problem(problem, rng=data_seed, **networks)
+    name = recipe.partition(",")[0]
+    objective = data.objective() if name == "relativistic" else resolve_objective(name)
+    if factor_and_end:
+        objective = relativistic(factor_and_end[0], end=factor_and_end[1])
     settings = data.settings(steps=steps, seed=seed, look_every=min(_EVERY, steps), **changes)
     generator, discriminator = data.players(objective, seed=seed)
     discriminator, tricks = cured(cure, discriminator, seed)

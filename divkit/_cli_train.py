@@ -24,7 +24,7 @@ class Wanted(NamedTuple):
     """What the command line asks for."""
 
     problem: str
-    objective: str
+    objective: str | None
     steps: int
     batch: int
     learning_rate: float | None
@@ -42,6 +42,7 @@ class Wanted(NamedTuple):
 class Run(NamedTuple):
     """What came of it: the metrics of the last look, what is said of the points in the end, and the files."""
 
+    objective: str
     metrics: dict[str, float]
     report: dict[str, Any]
     files: list[Path]
@@ -66,8 +67,8 @@ def train(wanted: Wanted, out: Path) -> Run:
     from divkit.gan.problems import load_problem
     from divkit.gan.trainer import Trainer
 
-    objective = resolve_objective(wanted.objective)
     problem = load_problem(wanted.problem, codes=wanted.codes, waves=wanted.waves, rng=wanted.seed)
+    objective = problem.objective() if wanted.objective is None else resolve_objective(wanted.objective)
     checkpoint = out / "checkpoint.pt"
     if checkpoint.exists() and not wanted.resume:
         raise InvalidInput(f"{out} holds a training already; go on with --resume, or name another folder with --out")
@@ -98,7 +99,9 @@ def train(wanted: Wanted, out: Path) -> Run:
     title = f"{problem.name}, {objective.name}"
     curves(trainer.history, title=title).savefig(out / "curves.png", dpi=110)
     names = ("metrics.jsonl", "report.json", "samples.npy", "checkpoint.pt", "curves.png")
-    return Run(trainer.history[-1], report, [*(out / name for name in names), *sorted(out.glob("step-*.png"))])
+    return Run(
+        objective.name, trainer.history[-1], report, [*(out / name for name in names), *sorted(out.glob("step-*.png"))]
+    )
 
 
 def watching(problem: Problem, title: str, out: Path) -> list[Callback]:

@@ -175,7 +175,10 @@ def train(
         str, typer.Argument(help="ring, grid, fgan-mixture, swissroll, digits, or a file of points or images (.npy).")
     ],
     out: Annotated[Path, typer.Option(help="Folder for metrics, pictures, points and the checkpoint.")],
-    objective: Annotated[str, typer.Option(help=f"One of {', '.join(objective_names())}.")] = "relativistic",
+    objective: Annotated[
+        str | None,
+        typer.Option(help=f"One of {', '.join(objective_names())}; by default relativistic, as it suits the problem."),
+    ] = None,
     steps: Annotated[int, typer.Option(help="Of the generator.", min=1)] = 10_000,
     batch: Annotated[int, typer.Option(help="Points of the data a step.", min=1)] = 256,
     learning_rate: Annotated[
@@ -205,9 +208,9 @@ def train(
     files = [str(path) for path in found.files]
     if as_json:
         found_all = {"metrics": found.metrics, "report": found.report, "files": files}
-        print_json({"problem": problem, "objective": objective, **found_all})
+        print_json({"problem": problem, "objective": found.objective, **found_all})
         return
-    table = Table("metric", "value", title=f"{problem}, {objective}")
+    table = Table("metric", "value", title=f"{problem}, {found.objective}")
     for part in (found.metrics, found.report):
         for name, value in part.items():
             table.add_row(name, value if isinstance(value, str) else f"{value:,.6g}")

@@ -33,7 +33,7 @@ __all__ = [
 # Values (n,) of the discriminator at points of P, the data, and of Q, the model; to a scalar.
 Loss = Callable[[Tensor, Tensor], Tensor]
 _FACTOR: Final = 0.5
-_END: Final = 0.04
+_END: Final = 0.1
 _CLIP: Final = 0.01  # Arjovsky, Chintala and Bottou (2017), algorithm 1
 
 

@@ -20,7 +20,7 @@ from divkit._mixture import GaussianMixture
 from divkit.datasets import fgan_mixture, grid_mixture, ring_mixture
 from divkit.gan.dcgan import SIDES, dcgan_discriminator, dcgan_generator
 from divkit.gan.nets import mlp_pair, seeded
-from divkit.gan.objectives import Objective, resolve_objective
+from divkit.gan.objectives import Objective, relativistic, resolve_objective
 from divkit.gan.settings import Settings
 
 __all__ = ["PROBLEMS", "Problem", "load_problem"]
@@ -33,8 +33,9 @@ _WAVES: Final = 32
 _USUAL: Final[Mapping[str, Any]] = {"learning_rate": 1e-3, "warmup": 0.05}
 _RECOMMENDED: Final[Mapping[str, Mapping[str, Any]]] = {
     "ring": {"learning_rate": 1e-3, "discriminator_rate": 2e-3},
-    "grid": {"learning_rate": 2e-3, "discriminator_rate": 4e-3},
+    "grid": {"learning_rate": 2e-3, "warmup": 0.0},
 }
+_PENALTY_ENDS: Final[Mapping[str, float]] = {"grid": 0.04}
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +61,8 @@ class Problem:
         Classes of the points.
     recommended : mapping of str to float
         What `settings` takes besides its own defaults.
+    penalty_end : float
+        Of `objective`.
     """
 
     name: str
@@ -73,9 +76,14 @@ class Problem:
     waves: int = 0
     labels: NDArray[np.intp] | None = None
     recommended: Mapping[str, Any] = field(default_factory=dict)
+    penalty_end: float = 0.1
+
+    def objective(self) -> Objective:
+        """What was found to work on these points: `divkit.gan.objectives.relativistic`, with its penalties' end."""
+        return relativistic(end=self.penalty_end)
 
     def settings(self, **changes: Any) -> Settings:
-        """How to train on these points, by what was found to work with the objective "relativistic".
+        """How to train on these points, by what was found to work with `objective`.
 
         Parameters
         ----------
@@ -186,7 +194,7 @@ def _of_law(
     centre, scale = points.mean(axis=0), float(points.std())
     held_out = (law.sample(_HELD_OUT, rng) - centre) / scale
     found = Problem(name, (points - centre) / scale, held_out, centre, scale, law, latent + codes, codes, waves)
-    return replace(found, recommended=_RECOMMENDED.get(name, {}))
+    return replace(found, recommended=_RECOMMENDED.get(name, {}), penalty_end=_PENALTY_ENDS.get(name, 0.1))
 
 
 def _swiss_roll(count: int, rng: np.random.Generator) -> Problem:
