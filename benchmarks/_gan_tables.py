@@ -25,14 +25,15 @@ def modes() -> str:
             if row["problem"] == problem:
                 rows.append([problem, row["recipe"], *cells(row, components)])
         for name, held, quality in PUBLISHED[problem]:
-            rows.append([problem, name, f"{held} / {components}", quality, "", "", "", ""])
+            rows.append([problem, name, f"{held} / {components}", quality, "", "", "", "", ""])
     heads = [
         "law",
         "recipe",
         "modes",
         "high quality",
         "reverse KL, worst",
-        "steps x seeds",
+        "steps",
+        "seeds",
         "time",
         "all modes and 95 % after",
     ]
@@ -46,7 +47,8 @@ def cells(row: Row, components: int) -> list[str]:
         f"{row['captured']:.1f} ({row['captured_least']}) / {components}",
         f"{100 * row['high_quality']:.1f} % ({100 * row['high_quality_least']:.1f} %)",
         "" if row["reverse_kl_most"] is None else f"{row['reverse_kl_most']:.2g}",
-        f"{row['steps']:,} x {row['seeds']}",
+        f"{row['steps']:,}",
+        f"{row['first_seed']} to {row['first_seed'] + row['seeds'] - 1}",
         seconds(row["seconds"]),
         arrived,
     ]

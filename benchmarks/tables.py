@@ -16,6 +16,7 @@ from _fdiv_coverage_tables import TABLES as COVERAGE_TABLES
 from _fdiv_tables import TABLES as FDIV_TABLES
 from _gan_tables import TABLES as GAN_TABLES
 from _markdown import footer, load, markdown, ms, times
+from _test_tables import TABLES as TEST_TABLES
 from _transport_tables import (
     exact_transport,
     exact_transport_assignment,
@@ -160,6 +161,7 @@ TABLES: dict[str, Callable[[], str]] = {
     **COVERAGE_TABLES,
     **CRITIC_TABLES,
     **GAN_TABLES,
+    **TEST_TABLES,
 }
 
 

@@ -69,6 +69,7 @@ def timed(name: str, x: Any, y: Any, rounds: int, peer: Callable[[Any, Any, int]
     row: Row = {"statistic": name, "n": len(x), "d": 1 if x.ndim == 1 else x.shape[1], "seconds": seconds}
     row["peak_megabytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     if peer is not None:
+        row["peer"] = "scipy" if peer is scipy_test else "hyppo"
         each = peer(x, y, 3) if len(x) < 10_000 else peer(x, y, 9)
         row |= {"peer_seconds_a_permutation": each, "peer_over_divkit": 999 * each / seconds}
     return row

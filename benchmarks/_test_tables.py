@@ -1,0 +1,93 @@
+"""The tables of benchmarks/two_sample.py and benchmarks/bounds_of_transport.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from _markdown import footer, load, markdown, ms, times
+from _transport_tables import seconds
+
+OURS = ("energy", "mmd", "mmd_aggregated", "wasserstein1", "knn")
+
+
+def speed() -> str:
+    result = load("two_sample_speed")
+    rows = [
+        [
+            f"`{row['statistic']}`",
+            f"{row['n']:,}",
+            str(row["d"]),
+            seconds(row["seconds"]),
+            "" if "peer" not in row else row["peer"],
+            ms(1e3 * row["peer_seconds_a_permutation"]) if "peer_over_divkit" in row else "",
+            times(row.get("peer_over_divkit")),
+            f"{row['peak_megabytes']:,.0f} MB",
+        ]
+        for row in result["rows"]
+    ]
+    heads = [
+        "statistic",
+        "n = m",
+        "d",
+        "999 permutations",
+        "peer",
+        "one permutation of it",
+        "peer / divkit",
+        "peak memory",
+    ]
+    return markdown(heads, rows) + footer(result)
+
+
+def power() -> str:
+    result = load("two_sample_power")
+    peers = [name for name in result["rows"][0] if name.startswith("hyppo")]
+    rows = []
+    for row in result["rows"]:
+        best = max(peers, key=lambda name: row[name], default=None)
+        shares = [f"{100 * row[name]:.0f} %" for name in OURS]
+        rows.append(
+            [
+                row["alternative"],
+                str(row["d"]),
+                *shares,
+                "" if best is None else f"{100 * row[best]:.0f} % ({best[6:]})",
+            ]
+        )
+    heads = ["alternative", "d", *(f"`{name}`" for name in OURS), "hyppo's best"]
+    return markdown(heads, rows) + footer(result)
+
+
+def sliced() -> str:
+    result = load("bounds_sliced")
+    rows = [
+        [f"{row['n']:,}", str(row["d"]), ms(row["divkit_ms"]), ms(row["pot_ms"]), times(row["pot_over_divkit"])]
+        for row in result["rows"]
+    ]
+    return markdown(["n = m", "d", "divkit", "POT", "POT / divkit"], rows) + footer(result)
+
+
+def sinkhorn() -> str:
+    result = load("bounds_sinkhorn")
+    rows = []
+    for row in result["rows"]:
+        narrow = "width" in row
+        rows.append(
+            [
+                f"{row['n']:,}",
+                str(row["d"]),
+                str(row["steps"]),
+                seconds(row["seconds"]),
+                f"{100 * row['lower']:.2f} %" if narrow else "",
+                f"+{100 * row['upper']:.2f} %" if narrow else "",
+                "" if narrow else f"{row['peak_megabytes']:,.0f} MB (all pairs: {row['matrix_megabytes']:,.0f} MB)",
+            ]
+        )
+    return markdown(["n = m", "d", "steps", "time", "lower end", "upper end", "memory"], rows) + footer(result)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "two_sample_speed": speed,
+    "two_sample_power": power,
+    "bounds_sliced": sliced,
+    "bounds_sinkhorn": sinkhorn,
+}

@@ -1,0 +1,120 @@
+"""How fast are sliced distances beside POT's, and how narrow is Sinkhorn's bracket, after how long, in what memory?"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from _report import finish, median, race, ratio
+
+QUESTION = (
+    "How fast are sliced distances beside POT's, and how narrow is Sinkhorn's bracket, after how long, in what memory?"
+)
+SEED = 20261126
+PROJECTIONS = 50
+Row = dict[str, Any]
+
+
+def main() -> None:
+    args = options()
+    for part in tuple(PARTS) if args.part == "all" else (args.part,):
+        finish(f"bounds_{part}", QUESTION, PARTS[part](args), args, seed=SEED)
+
+
+def options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=QUESTION)
+    parser.add_argument("--quick", action="store_true", help="small sizes, no file written")
+    parser.add_argument("--json", type=Path, default=None, help="where to write")
+    parser.add_argument("--part", choices=("all", *PARTS), default="all")
+    return parser.parse_args()
+
+
+def clouds(n: int, d: int, shift: float = 0.5) -> tuple[Any, Any]:
+    rng = np.random.default_rng([SEED, n, d])
+    return rng.normal(size=(n, d)), rng.normal(size=(n, d)) + shift / np.sqrt(d)
+
+
+def sliced(args: argparse.Namespace) -> list[Row]:
+    """The same number of directions for both, in turns; their values differ by the directions that were drawn."""
+    import ot
+
+    import divkit
+    from divkit.transport.sliced import Sliced
+
+    rows = []
+    for n in (500,) if args.quick else (2000, 10_000, 100_000):
+        for d in (10, 64):
+            x, y = clouds(n, d)
+            functions = {
+                "divkit": lambda x=x, y=y: divkit.wasserstein1(x, y, method=Sliced(PROJECTIONS), rng=0),
+                "POT": lambda x=x, y=y: ot.sliced_wasserstein_distance(x, y, n_projections=PROJECTIONS, p=1, seed=0),
+            }
+            times = race(functions, 1 if args.quick else 5)
+            values = {name: float(function()) for name, function in functions.items()}
+            rows.append(
+                {
+                    "n": n,
+                    "d": d,
+                    "projections": PROJECTIONS,
+                    "divkit_ms": 1e3 * median(times["divkit"]),
+                    "pot_ms": 1e3 * median(times["POT"]),
+                    "pot_over_divkit": ratio(times["POT"], times["divkit"]),
+                    "values_ratio": values["divkit"] / values["POT"],
+                }
+            )
+    return rows
+
+
+def sinkhorn(args: argparse.Namespace) -> list[Row]:
+    """W_1 between normal clouds: the bracket beside the exact value; and the memory of a run of two steps."""
+    import divkit
+
+    rows = []
+    for n, d in ((300, 10),) if args.quick else ((1000, 10), (5000, 2), (5000, 10), (5000, 64)):
+        x, y = clouds(n, d)
+        exact = divkit.wasserstein1(x, y)
+        start = time.perf_counter()
+        found = divkit.wasserstein1(x, y, method="sinkhorn")
+        seconds = time.perf_counter() - start
+        assert found.interval is not None
+        low, high = found.interval
+        rows.append(
+            {
+                "n": n,
+                "d": d,
+                "seconds": seconds,
+                "steps": found.info["iterations"],
+                "lower": low / exact - 1,
+                "upper": high / exact - 1,
+                "width": (high - low) / high,
+            }
+        )
+    for n in () if args.quick else (50_000,):
+        rows.append({"n": n, "d": 10, "steps": 2, **memory(n)})
+    return rows
+
+
+def memory(n: int) -> Row:
+    """Peak memory and time of two steps and a bracket, in a process of its own, beside an array of all pairs."""
+    code = (
+        "import resource, time; import numpy as np; import divkit; from divkit.transport.sinkhorn import Sinkhorn; "
+        f"rng = np.random.default_rng(0); x, y = rng.normal(size=(2, {n}, 10)); "
+        "divkit.wasserstein1(x[:50], y[:50], method='sinkhorn'); "
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss; start = time.perf_counter(); "
+        "divkit.wasserstein1(x, y, method=Sinkhorn(max_iterations=2, on_limit='bracket')); "
+        "print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    seconds, kilobytes = map(float, done.stdout.split())
+    return {"seconds": seconds, "peak_megabytes": kilobytes / 1024, "matrix_megabytes": 8 * n * n / 2**20}
+
+
+PARTS = {"sliced": sliced, "sinkhorn": sinkhorn}
+
+if __name__ == "__main__":
+    main()
