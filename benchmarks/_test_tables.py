@@ -18,7 +18,7 @@ def speed() -> str:
             f"{row['n']:,}",
             str(row["d"]),
             seconds(row["seconds"]),
-            "" if "peer" not in row else row["peer"],
+            row.get("peer", ""),
             ms(1e3 * row["peer_seconds_a_permutation"]) if "peer_over_divkit" in row else "",
             times(row.get("peer_over_divkit")),
             f"{row['peak_megabytes']:,.0f} MB",
@@ -31,9 +31,9 @@ def speed() -> str:
         "d",
         "999 permutations",
         "peer",
-        "one permutation of it",
+        "one of its permutations",
         "peer / divkit",
-        "peak memory",
+        "memory",
     ]
     return markdown(heads, rows) + footer(result)
 
