@@ -82,12 +82,12 @@ def training(problem: str, recipe: str, steps: int, device: str, data_seed: int,
     objective = data.objective() if name == "relativistic" else resolve_objective(name)
     if factor_and_end:
         objective = relativistic(factor_and_end[0], end=factor_and_end[1])
-    settings = data.settings(steps=steps, seed=seed, look_every=min(_EVERY, steps), **changes)
+    settings = data.settings(steps=steps, seed=seed, look_every=min(_EVERY, steps), keep_best="excess", **changes)
     generator, discriminator = data.players(objective, seed=seed)
     discriminator, tricks = cured(cure, discriminator, seed)
     trainer = Trainer(generator, discriminator, objective, data.points, settings, tricks=tricks, device=device)
     looks, seconds = watched(trainer, data)
-    end, shown = (report_of(trainer, data, count) for count in (AT_THE_END, LOOKED_AT))
+    end, shown = (report_of(trainer, data, count, best=True) for count in (AT_THE_END, LOOKED_AT))
     arrived = [at for at, report in looks if has_arrived(report)]
     return {
         "captured": shown.captured,
@@ -117,6 +117,8 @@ def watched(trainer: Any, data: Any) -> tuple[list[tuple[float, Any]], float]:
 
     Seconds are those of the processor, of one thread: on a machine with nothing else to do, those of the clock.
     """
+    from divkit.gan.callbacks import HeldOutDistance
+
     looks: list[tuple[float, Any]] = []
     watching = 0.0
     start = time.process_time()
@@ -127,15 +129,15 @@ def watched(trainer: Any, data: Any) -> tuple[list[tuple[float, Any]], float]:
         looks.append((before - start - watching, report_of(own, data, LOOKED_AT)))
         watching += time.process_time() - before
 
-    trainer.run([look])
+    trainer.run([HeldOutDistance(data.held_out, data.restored, seen=data.points), look])
     return looks, time.process_time() - start - watching
 
 
-def report_of(trainer: Any, data: Any, count: int) -> Any:
+def report_of(trainer: Any, data: Any, count: int, *, best: bool = False) -> Any:
     """Modes and quality of points of the trainer."""
     from divkit.gan.evaluate import modes
 
-    return modes(data.restored(trainer.sample(count).cpu().numpy()), data.law)
+    return modes(data.restored(trainer.sample(count, best=best).cpu().numpy()), data.law)
 
 
 def summary(problem: str, recipe: str, steps: int, found: list[Row]) -> Row:

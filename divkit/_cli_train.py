@@ -79,7 +79,7 @@ def train(wanted: Wanted, out: Path) -> Run:
         steps=wanted.steps,
         batch=wanted.batch,
         look_every=wanted.look_every,
-        keep_best="wasserstein1" if len(problem.held_out) else None,
+        keep_best="excess" if len(problem.held_out) else None,
         seed=wanted.seed,
         **rate,
     )
@@ -108,7 +108,9 @@ def watching(problem: Problem, title: str, out: Path) -> list[Callback]:
     """What is measured and drawn at the looks."""
     from divkit.gan.callbacks import HeldOutDistance, ModesHeld, Pictures
 
-    found: list[Callback] = [HeldOutDistance(problem.held_out, problem.restored)] if len(problem.held_out) else []
+    found: list[Callback] = []
+    if len(problem.held_out):
+        found.append(HeldOutDistance(problem.held_out, problem.restored, seen=problem.points))
     if problem.law is not None:
         found.append(ModesHeld(problem.law, problem.restored))
     return [*found, Pictures(problem.points, out, problem.restored, title)]

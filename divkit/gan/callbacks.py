@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +22,8 @@ __all__ = ["HeldOutDistance", "ModesHeld", "Pictures"]
 
 _F = NDArray[np.float64]
 _FEW: Final = 1000  # points whose exact W_1 is computed in a moment
+_MOST: Final = 50_000  # training points that are searched
+_TINY: Final = 1e-300
 _SHOWN: Final = 2500  # points, as in the literature on modes
 
 
@@ -30,9 +33,12 @@ def _as_they_are(points: Any) -> _F:
 
 @dataclass(frozen=True, eq=False)
 class HeldOutDistance:
-    """Adds ``wasserstein1``, exact between points of the generator and as many held-out ones.
+    """Adds ``wasserstein1``, exact between points of the generator and as many held-out ones; and two ratios to data.
 
-    A metric for `Settings.keep_best`.
+    With `seen`, ``stray`` is the mean distance of the generator's points to the nearest training point over that of the
+    held-out points: large if some are where there are no data, which W_1 hardly notices where that is near. ``excess``,
+    the larger of that and of W_1 over what it is for training points, is about 1 for points like the data: a metric
+    for `Settings.keep_best`.
 
     Parameters
     ----------
@@ -43,6 +49,8 @@ class HeldOutDistance:
         `divkit.gan.problems.Problem.restored`.
     count : int
         Points of either kind.
+    seen : array_like, shape (N, ...), optional
+        The training points, in a random order.
 
     Examples
     --------
@@ -60,15 +68,35 @@ class HeldOutDistance:
     held_out: Any
     restored: Callable[[Any], _F] = _as_they_are
     count: int = _FEW
+    seen: Any = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "count", check_integer("count", self.count, 1))
 
     def __call__(self, trainer: Trainer, metrics: Metrics) -> None:
         """Measure it."""
-        held_out = self.restored(self.held_out[: self.count])
-        made = self.restored(trainer.sample(len(held_out)).cpu().numpy())
-        metrics["wasserstein1"] = float(wasserstein1(flat("made", made), flat("held_out", held_out)))
+        held_out = flat("held_out", self.restored(self.held_out[: self.count]))
+        made = flat("made", self.restored(trainer.sample(len(held_out)).cpu().numpy()))
+        metrics["wasserstein1"] = float(wasserstein1(made, held_out))
+        if self.seen is not None:
+            null, usual = self._of_data
+            metrics["stray"] = float(self._tree.query(made)[0].mean()) / usual
+            metrics["excess"] = max(metrics["wasserstein1"] / null, metrics["stray"])
+
+    @cached_property
+    def _tree(self) -> Any:
+        """Of the training points, (N, d)."""
+        from scipy.spatial import cKDTree
+
+        return cKDTree(flat("seen", self.restored(self.seen[:_MOST])))
+
+    @cached_property
+    def _of_data(self) -> tuple[float, float]:
+        """W_1 of training points to the held-out ones, and the mean distance of these to the nearest of those."""
+        held_out = flat("held_out", self.restored(self.held_out[: self.count]))
+        null = float(wasserstein1(self._tree.data[: len(held_out)], held_out))
+        usual = float(self._tree.query(held_out)[0].mean())
+        return max(null, _TINY), max(usual, _TINY)  # both are 0 where data repeat each other
 
 
 @dataclass(frozen=True, eq=False)

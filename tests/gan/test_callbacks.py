@@ -41,6 +41,32 @@ def test_the_distance_is_exact_and_in_original_units():
         HeldOutDistance(ring.held_out, count=0)
 
 
+def test_points_astray_are_seen_where_the_distance_hardly_notices():
+    grid = load_problem("grid", draws=5000, rng=0)
+
+    class Drawn:
+        """Points of the law, a few of them half way to the next mode."""
+
+        def __init__(self, astray):
+            self.points = grid.held_out[1000:2000].copy()
+            self.points[: int(1000 * astray)] += 0.7  # 2 is the distance of modes before they are scaled by 2.8
+
+        def sample(self, count):
+            import torch
+
+            return torch.tensor(self.points[:count])
+
+    watch, found = HeldOutDistance(grid.held_out, grid.restored, seen=grid.points), {}
+    for astray in (0.0, 0.05):
+        watch(Drawn(astray), metrics := {})
+        found[astray] = metrics
+    assert 0.7 < found[0.0]["stray"] < 1.4
+    assert found[0.0]["excess"] < 1.6
+    assert found[0.05]["stray"] > 3
+    assert found[0.05]["excess"] == found[0.05]["stray"]
+    assert found[0.05]["wasserstein1"] < 2 * found[0.0]["wasserstein1"]
+
+
 def test_images_are_compared_pixel_by_pixel():
     digits = load_problem("digits", draws=64, rng=0)
     running, metrics = trainer_of(digits), {}
