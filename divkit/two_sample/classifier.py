@@ -25,6 +25,7 @@ __all__ = ["Classifier"]
 _F = NDArray[np.float64]
 _I = NDArray[np.intp]
 _FOLDS: Final = 3  # on which models race
+_LEARNED: Final = 20_000
 _FEWEST: Final = 12  # points of either sample
 Score = Literal["log_loss", "accuracy"]
 
@@ -132,9 +133,12 @@ def _halves(pooled: Pooled, rng: np.random.Generator) -> Labels:
 
 
 def _fitted(x: _F, y: _F, models: list[LogRatioModel], rng: np.random.Generator) -> Callable[[_F], _F]:
-    """The log ratio by the models that did best on three folds, fitted to all of x (n, d) and y (m, d)."""
+    """The log ratio by the models that did best on three folds of x (n, d) and y (m, d), fitted to all of these.
+
+    To 20,000 of each, where there are more.
+    """
+    x, y = rng.permutation(x)[:_LEARNED], rng.permutation(y)[:_LEARNED]
     x_folds, y_folds = (np.arange(len(side)) % _FOLDS for side in (x, y))
-    x, y = rng.permutation(x), rng.permutation(y)
     n, m = int((x_folds != 0).sum()), int((y_folds != 0).sum())
     suited = [model for model in models if model.unsuited(n, m, x.shape[1]) is None]
     settings = [model.variants(n, m, x.shape[1]) for model in suited]

@@ -18,6 +18,9 @@ __all__ = ["Cramer", "KolmogorovSmirnov", "Lines", "Wasserstein1", "exactly"]
 
 _F = NDArray[np.float64]
 _ROUNDING: Final = 1e-13  # relative to the range of the points
+_MANY: Final = 100  # directions
+_FEWEST: Final = 10
+_PROJECTED: Final = 2**24
 _BYTES: Final = 2**25  # of labels at a time
 
 
@@ -122,24 +125,27 @@ class Wasserstein1(Statistic):
 
     Parameters
     ----------
-    projections : int
-        Directions, for points that are not on the line.
+    projections : int or None
+        Directions, for points that are not on the line. By default 100, and fewer, but 10 at least, where the projected
+        points would be more than 16 million.
     """
 
     name: ClassVar[str] = "wasserstein1"
     summary: ClassVar[str] = "W_1 on the line, its mean along random directions elsewhere"
 
-    projections: int = 100
+    projections: int | None = None
 
     def __post_init__(self) -> None:
-        check_integer("projections", self.projections, 1)
+        if self.projections is not None:
+            check_integer("projections", self.projections, 1)
 
     def prepare(self, pooled: Pooled, rng: np.random.Generator) -> Prepared:
         """See `Statistic.prepare`."""
         points, unit = in_unit(pooled.points)
         d = points.shape[1]
         if d > 1:
-            directions = rng.standard_normal((d, self.projections))
+            count = self.projections or min(_MANY, max(_FEWEST, _PROJECTED // len(points)))
+            directions = rng.standard_normal((d, count))
             points = points @ (directions / np.linalg.norm(directions, axis=0))
         lines = Lines(np.ascontiguousarray(points.T), 1)
         effect = (lambda level: _distance(pooled)) if d == 1 else None

@@ -160,7 +160,8 @@ class _Outcome:
         if np.isnan(self.observed):
             self.observed, values = float(values[0]), values[1:]
         null = np.concatenate([self.null, values])
-        largest = max((abs(v) for v in (self.observed, *null[np.isfinite(null)]) if np.isfinite(v)), default=0.0)
+        sizes = np.abs(np.append(null, self.observed))
+        largest = float(sizes[np.isfinite(sizes)].max(initial=0.0))
         above = np.cumsum(null >= self.observed - self._statistic.rounding * largest)
         if self._limit is not None and len(null) and above[-1] >= self._limit and not self._all:
             end = int(np.argmax(above >= self._limit)) + 1

@@ -23,7 +23,7 @@ picture = study.figure(moved)
 
 # %%
 # On a line there is a third way: between two neighbouring places has to pass what is too much on the left of them,
-# which is the difference of the cumulative heights. W1 is the sum of its absolute values, or, of distribution functions,
-# the area between them.
+# which is the difference of the cumulative heights. W1 is the sum of its absolute values, or, of distribution
+# functions, the area between them.
 #
 # The same from the command line: ``divkit example earth-mover-piles``.
