@@ -110,6 +110,6 @@ def figure(found: Ordering) -> Figure:
             axes.plot(sizes, shown, ":" if infinite else "o-", color=color, linewidth=2, markersize=4, label=text)
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")
-        axes.set_ylim(2e-5, 6)
+        axes.set_ylim(4e-6, 6)
         axes.legend(frameon=False, fontsize=11, loc="lower left")
     return picture
