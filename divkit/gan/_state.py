@@ -40,48 +40,69 @@ class Players:
     ) -> None:
         self.nets, self.adams, self.tricks, self.draws = dict(nets), list(adams), list(tricks), draws
         self.least = math.inf
-        self.kept: dict[str, Any] | None = None
+        self.kept: dict[str, Any] | None = None  # the state of `judged` at the look that is kept
+        self.there: dict[str, Any] | None = None  # and that of all players
 
     @property
     def judged(self) -> nn.Module:
         """The network that points are drawn from."""
         return self.nets.get("average", self.nets["generator"])
 
-    def note(self, value: float) -> None:
+    def note(self, value: float, setback: float | None = None) -> bool:
         """Keep the network that points are drawn from, unless one before was clearly better.
 
         Metrics are of samples, and scatter: what is within half as much again as the least value is as good, and the
-        latest of these is kept. So it is the end of a training, unless that went wrong.
+        latest of these is kept. So it is the end of a training, unless that went wrong. Whether all players went back
+        to that look, the value being more than `setback` times the least.
         """
         if value <= self.least + _ALIKE * abs(self.least):
             self.kept = {name: own.clone() for name, own in self.judged.state_dict().items()}
+            self.there = None if setback is None else self._of_players()
         self.least = min(self.least, value)
+        if self.there is None or setback is None or value <= setback * self.least:
+            return False
+        self._set(self.there)
+        return True
 
     def state(self, step: int) -> dict[str, Any]:
         """A copy of everything."""
         return copy.deepcopy(
             {
-                "nets": {name: net.state_dict() for name, net in self.nets.items()},
-                "adams": [adam.state_dict() for adam in self.adams],
-                "tricks": [trick.state_dict() for trick in self.tricks],
+                **self._of_players(),
                 "draws": self.draws.get_state(),
                 "least": self.least,
                 "kept": self.kept,
+                "there": self.there,
                 "step": step,
+            }
+        )
+
+    def _of_players(self) -> dict[str, Any]:
+        """A copy of networks, optimizers and tricks."""
+        return copy.deepcopy(
+            {
+                "nets": {name: net.state_dict() for name, net in self.nets.items()},
+                "adams": [adam.state_dict() for adam in self.adams],
+                "tricks": [trick.state_dict() for trick in self.tricks],
             }
         )
 
     def restore(self, state: Mapping[str, Any]) -> int:
         """Go back to a copy; its step."""
+        self._set(state)
+        self.draws.set_state(state["draws"].cpu())
+        self.least = float(state["least"])
+        self.kept, self.there = copy.deepcopy(state["kept"]), copy.deepcopy(state["there"])
+        return int(state["step"])
+
+    def _set(self, state: Mapping[str, Any]) -> None:
+        """Networks, optimizers and tricks as they were."""
         for name, net in self.nets.items():
             net.load_state_dict(state["nets"][name])
         for adam, kept in zip(self.adams, state["adams"], strict=True):
             adam.load_state_dict(copy.deepcopy(kept))
         for trick, kept in zip(self.tricks, state["tricks"], strict=True):
             trick.load_state_dict(copy.deepcopy(kept))
-        self.draws.set_state(state["draws"].cpu())
-        self.least, self.kept = float(state["least"]), copy.deepcopy(state["kept"])
-        return int(state["step"])
 
 
 @contextmanager

@@ -24,6 +24,7 @@ _F = NDArray[np.float64]
 _FEW: Final = 1000  # points whose exact W_1 is computed in a moment
 _MOST: Final = 50_000  # training points that are searched
 _TINY: Final = 1e-300
+_FAR: Final = 0.01  # share of held-out points that are farther from the training points than what counts as far
 _SHOWN: Final = 2500  # points, as in the literature on modes
 
 
@@ -35,10 +36,10 @@ def _as_they_are(points: Any) -> _F:
 class HeldOutDistance:
     """Adds ``wasserstein1``, exact between points of the generator and as many held-out ones; and two ratios to data.
 
-    With `seen`, ``stray`` is the mean distance of the generator's points to the nearest training point over that of the
-    held-out points: large if some are where there are no data, which W_1 hardly notices where that is near. ``excess``,
-    the larger of that and of W_1 over what it is for training points, is about 1 for points like the data: a metric
-    for `Settings.keep_best`.
+    With `seen`, ``stray`` is the share of the generator's points that are farther from the nearest training point than
+    99 % of the held-out ones are: of those where there are no data, which W_1 hardly notices if they are near. ``excess``,
+    the larger of (stray + 0.01)/0.02 and of W_1 over what it is for training points, is about 1 for points like the
+    data: a metric for `Settings.keep_best`.
 
     Parameters
     ----------
@@ -79,9 +80,9 @@ class HeldOutDistance:
         made = flat("made", self.restored(trainer.sample(len(held_out)).cpu().numpy()))
         metrics["wasserstein1"] = float(wasserstein1(made, held_out))
         if self.seen is not None:
-            null, usual = self._of_data
-            metrics["stray"] = float(self._tree.query(made)[0].mean()) / usual
-            metrics["excess"] = max(metrics["wasserstein1"] / null, metrics["stray"])
+            null, far = self._of_data
+            metrics["stray"] = float((self._tree.query(made)[0] > far).mean())
+            metrics["excess"] = max(metrics["wasserstein1"] / null, (metrics["stray"] + _FAR) / (2 * _FAR))
 
     @cached_property
     def _tree(self) -> Any:
@@ -92,11 +93,11 @@ class HeldOutDistance:
 
     @cached_property
     def _of_data(self) -> tuple[float, float]:
-        """W_1 of training points to the held-out ones, and the mean distance of these to the nearest of those."""
+        """W_1 of training points to the held-out ones, and the distance from the former that few of these exceed."""
         held_out = flat("held_out", self.restored(self.held_out[: self.count]))
         null = float(wasserstein1(self._tree.data[: len(held_out)], held_out))
-        usual = float(self._tree.query(held_out)[0].mean())
-        return max(null, _TINY), max(usual, _TINY)  # both are 0 where data repeat each other
+        far = float(np.quantile(self._tree.query(held_out)[0], 1 - _FAR))
+        return max(null, _TINY), far  # both are 0 where data repeat each other
 
 
 @dataclass(frozen=True, eq=False)

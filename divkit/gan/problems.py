@@ -30,7 +30,7 @@ _DRAWS: Final = 50_000
 _HELD_OUT: Final = 2500
 _CODES: Final = 12
 _WAVES: Final = 32
-_USUAL: Final[Mapping[str, Any]] = {"learning_rate": 1e-3, "warmup": 0.05}
+_USUAL: Final[Mapping[str, Any]] = {"learning_rate": 1e-3, "warmup": 0.05, "setback": 3.0}
 _RECOMMENDED: Final[Mapping[str, Mapping[str, Any]]] = {
     "ring": {"learning_rate": 1e-3, "discriminator_rate": 2e-3},
     "grid": {"learning_rate": 2e-3, "warmup": 0.0},

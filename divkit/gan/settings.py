@@ -51,6 +51,9 @@ class Settings:
     keep_best : str or None
         A metric that callbacks add: the generator of the last look at which it is at most 1.5 times its least value is
         kept as `Trainer.best`.
+    setback : float or None
+        With `keep_best`: where the metric is more than so many times its least value, networks and optimizers go back
+        to the look that is kept, and the training goes on from there with other batches. More than 1.5; None for never.
     seed : int
     """
 
@@ -67,6 +70,7 @@ class Settings:
     averaging: float | None = 0.999
     look_every: int = 100
     keep_best: str | None = None
+    setback: float | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -80,6 +84,8 @@ class Settings:
                 raise InvalidInput(f"{name} must be positive and finite, got {rate!r}")
         if self.schedule not in _SCHEDULES:
             raise InvalidInput(f"schedule must be one of {', '.join(_SCHEDULES)}, got {self.schedule!r}")
+        if self.setback is not None and not (self.setback > 1.5 and math.isfinite(self.setback)):
+            raise InvalidInput(f"setback must be finite and above 1.5, or None, got {self.setback!r}")
         if not 0 <= self.warmup < 1:
             raise InvalidInput(f"warmup must be in [0, 1), a share of the steps, got {self.warmup!r}")
         if self.averaging is not None and not 0 <= self.averaging < 1:

@@ -242,7 +242,8 @@ class Trainer:
             if name not in found:
                 known = ", ".join(found)
                 raise InvalidInput(f"keep_best must be one of {known}, got {name!r}; pass a callback that adds it")
-            self._players.note(found[name])
+            if self._players.note(found[name], self.settings.setback):
+                found["set_back"] = 1.0
         self.history.append(found)
         self._good = self._players.state(self.step)
         if metrics is not None and is_first():

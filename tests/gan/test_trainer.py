@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import signal
 from dataclasses import replace
@@ -165,6 +166,31 @@ def test_the_best_look_is_kept_and_comes_back_with_a_checkpoint(tmp_path):
         trainer(keep_best="badness").run()
 
 
+def test_what_went_wrong_goes_back_to_the_look_that_is_kept_and_resumes_to_the_bit(tmp_path):
+    def run(values, folder, *stops):
+        for stop in stops:
+            running = trainer(keep_best="badness", setback=3.0, steps=16, look_every=4)
+
+            def judge(own, metrics, stop=stop):
+                metrics["badness"] = values[own.step]
+                if own.step == stop:
+                    raise KeyboardInterrupt
+
+            with contextlib.suppress(KeyboardInterrupt):
+                running.run([judge], checkpoint=folder)
+        return running
+
+    bad, good = {4: 3.0, 8: 1.0, 12: 9.0, 16: 1.2}, {4: 3.0, 8: 1.0, 12: 1.4, 16: 1.2}
+    whole = run(bad, tmp_path / "whole", None)
+    assert ["set_back" in line for line in whole.history] == [False, False, True, False]
+    well = run(good, tmp_path / "well", None)
+    assert not any("set_back" in line for line in well.history)
+    assert not torch.equal(well.sample(10), whole.sample(10))
+    parts = run(bad, tmp_path / "parts", 8, 16, None)
+    assert torch.equal(parts.sample(10), whole.sample(10))
+    assert parts.history == whole.history
+
+
 def test_the_penalty_changes_by_equal_factors():
     seen = []
 
@@ -228,6 +254,7 @@ def test_points_that_cannot_be_learnt_are_refused(points, message):
         ({"eps": 0.0}, "eps must be positive"),
         ({"schedule": "never"}, "schedule must be one of constant, linear, cosine"),
         ({"averaging": 1.0}, r"averaging must be in \[0, 1\)"),
+        ({"setback": 1.5}, "setback must be finite and above 1.5"),
         ({"warmup": 1.0}, r"warmup must be in \[0, 1\), a share of the steps"),
         ({"critic_steps": 0}, "critic_steps"),
     ],
