@@ -37,7 +37,7 @@ class HeldOutDistance:
     """Adds ``wasserstein1``, exact between points of the generator and as many held-out ones; and two ratios to data.
 
     With `seen`, ``stray`` is the share of the generator's points that are farther from the nearest training point than
-    99 % of the held-out ones are: of those where there are no data, which W_1 hardly notices if they are near. ``excess``,
+    99 % of the held-out ones are: where there are no data, which W_1 hardly notices if they are near. ``excess``,
     the larger of (stray + 0.01)/0.02 and of W_1 over what it is for training points, is about 1 for points like the
     data: a metric for `Settings.keep_best`.
 
