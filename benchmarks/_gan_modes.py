@@ -54,12 +54,12 @@ def recipe_row(problem: str, recipe: str, *, steps: int, seeds: range, device: s
 
 
 def with_kept(rows: list[Row]) -> list[Row]:
-    """With those rows of the file that were not measured now: by problem, recipe, and first seed."""
+    """With those rows of the file that were not measured now: by problem, recipe, first seed and steps."""
     file = RESULTS / "gan_modes.json"
     kept = json.loads(file.read_text(encoding="utf-8"))["rows"] if file.exists() else []
-    found = {(row["problem"], row["recipe"], row["first_seed"]): row for row in [*kept, *rows]}
+    found = {(row["problem"], row["recipe"], row["first_seed"], row["steps"]): row for row in [*kept, *rows]}
     problems, recipes = list(STEPS), list(RECIPES)
-    order = sorted(found, key=lambda key: (problems.index(key[0]), recipes.index(key[1]), key[2]))
+    order = sorted(found, key=lambda key: (problems.index(key[0]), recipes.index(key[1]), *key[2:]))
     return [found[key] for key in order]
 
 

@@ -33,7 +33,7 @@ _WAVES: Final = 32
 _USUAL: Final[Mapping[str, Any]] = {"learning_rate": 1e-3, "warmup": 0.05, "setback": 3.0}
 _RECOMMENDED: Final[Mapping[str, Mapping[str, Any]]] = {
     "ring": {"learning_rate": 1e-3, "discriminator_rate": 2e-3},
-    "grid": {"learning_rate": 2e-3, "warmup": 0.0},
+    "grid": {"learning_rate": 2e-3, "warmup": 0.0, "setback": None},
 }
 _PENALTY_ENDS: Final[Mapping[str, float]] = {"grid": 0.04}
 
