@@ -75,7 +75,7 @@ def sinkhorn(args: argparse.Namespace) -> list[Row]:
     import divkit
 
     rows = []
-    for n, d in ((300, 10),) if args.quick else ((1000, 10), (5000, 2), (5000, 10), (5000, 64)):
+    for n, d in ((300, 10),) if args.quick else ((1000, 10), (5000, 2), (5000, 10)):
         x, y = clouds(n, d)
         exact = divkit.wasserstein1(x, y)
         start = time.perf_counter()
