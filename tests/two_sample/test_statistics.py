@@ -179,7 +179,7 @@ def test_pairs_are_held_out_together(rng: np.random.Generator) -> None:
 def test_the_level_is_kept(name: str, n: int, m: int, d: int, ties: bool) -> None:
     if d > 1 and name in ("ks", "cramer"):
         return
-    repeats = 200 if name == "classifier" else 1000
+    repeats = 1000
     statistic: Any = Classifier("linear") if name == "classifier" else name
     p_values = np.empty(repeats)
     for k in range(repeats):
@@ -191,7 +191,7 @@ def test_the_level_is_kept(name: str, n: int, m: int, d: int, ties: bool) -> Non
     assert p_values.min() > 0
     for level in (0.01, 0.05):
         assert (p_values <= level + 1e-12).sum() <= binom.ppf(0.9995, repeats, level)
-        if not ties:
+        if not ties and name != "classifier":  # which calls all points alike where it has learnt nothing
             assert (p_values <= level + 1e-12).sum() >= binom.ppf(0.0005, repeats, level)
 
 
