@@ -29,19 +29,16 @@ def hand_out(out, order, starts, chosen, rng):
 
 
 @compiled(**_OPTIONS)
-def line_values(out, labels, order, gaps, power):
+def line_values(out, labels, n, order, gaps, power):
     """Of F - G on each of L lines, for rows of labels (b, N): integral of |F - G|^power, or sup |F - G| for power 0.
 
-    Parameters: out (b, L); labels, True for x; order (L, N) sorts the pooled points; gaps (L, N) to the next one, the
-    last of which is 0. Invariant: F - G = excess/(n m) exactly, in integers.
+    Parameters: out (b, L); labels, True for n points of x in every row; order (L, N) sorts the pooled points; gaps
+    (L, N) to the next one, the last of which is 0. Invariant: F - G = excess/(n m) exactly, in integers.
     """
     lines, total = order.shape
+    m = total - n
+    unit = 1.0 / (np.float64(n) * np.float64(m))
     for row in range(labels.shape[0]):
-        n = 0
-        for k in range(total):
-            n += 1 if labels[row, k] else 0
-        m = total - n
-        unit = 1.0 / (np.float64(n) * np.float64(m))
         for line in range(lines):
             excess, found = 0, 0.0
             for k in range(total):

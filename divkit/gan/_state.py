@@ -8,16 +8,15 @@ import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any
 
 import torch
 from torch import nn
 
+from divkit.gan.settings import ALIKE
 from divkit.gan.tricks import Trick
 
 __all__ = ["Players", "deferred_interrupt"]
-
-_ALIKE: Final = 0.5  # of the least value: W_1 of a thousand points in the plane scatters by a quarter of itself
 
 
 class Players:
@@ -40,42 +39,41 @@ class Players:
     ) -> None:
         self.nets, self.adams, self.tricks, self.draws = dict(nets), list(adams), list(tricks), draws
         self.least = math.inf
-        self.kept: dict[str, Any] | None = None  # the state of `judged` at the look that is kept
-        self.there: dict[str, Any] | None = None  # and that of all players
+        self.kept: dict[str, Any] | None = None  # networks, optimizers and tricks at the look that is kept
 
     @property
     def judged(self) -> nn.Module:
         """The network that points are drawn from."""
-        return self.nets.get("average", self.nets["generator"])
+        return self.nets[self._judged]
+
+    @property
+    def judged_then(self) -> dict[str, Any] | None:
+        """Its state at the look that is kept."""
+        return None if self.kept is None else self.kept["nets"][self._judged]
+
+    @property
+    def _judged(self) -> str:
+        return "average" if "average" in self.nets else "generator"
 
     def note(self, value: float, setback: float | None = None) -> bool:
-        """Keep the network that points are drawn from, unless one before was clearly better.
+        """Keep the players as they are, unless they were clearly better before.
 
         Metrics are of samples, and scatter: what is within half as much again as the least value is as good, and the
         latest of these is kept. So it is the end of a training, unless that went wrong. Whether all players went back
         to that look, the value being more than `setback` times the least.
         """
-        if value <= self.least + _ALIKE * abs(self.least):
-            self.kept = {name: own.clone() for name, own in self.judged.state_dict().items()}
-            self.there = None if setback is None else self._of_players()
+        if value <= self.least + (ALIKE - 1) * abs(self.least):
+            self.kept = self._of_players()
         self.least = min(self.least, value)
-        if self.there is None or setback is None or value <= setback * self.least:
+        if self.kept is None or setback is None or value <= setback * self.least:
             return False
-        self._set(self.there)
+        self._set(self.kept)
         return True
 
     def state(self, step: int) -> dict[str, Any]:
-        """A copy of everything."""
-        return copy.deepcopy(
-            {
-                **self._of_players(),
-                "draws": self.draws.get_state(),
-                "least": self.least,
-                "kept": self.kept,
-                "there": self.there,
-                "step": step,
-            }
-        )
+        """A copy of everything; what is kept is never changed, and so is not copied."""
+        now = {"draws": self.draws.get_state(), "least": self.least, "kept": self.kept, "step": step}
+        return {**self._of_players(), **now}
 
     def _of_players(self) -> dict[str, Any]:
         """A copy of networks, optimizers and tricks."""
@@ -92,7 +90,7 @@ class Players:
         self._set(state)
         self.draws.set_state(state["draws"].cpu())
         self.least = float(state["least"])
-        self.kept, self.there = copy.deepcopy(state["kept"]), copy.deepcopy(state["there"])
+        self.kept = state["kept"]
         return int(state["step"])
 
     def _set(self, state: Mapping[str, Any]) -> None:

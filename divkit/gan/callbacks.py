@@ -34,7 +34,7 @@ def _as_they_are(points: Any) -> _F:
 
 @dataclass(frozen=True, eq=False)
 class HeldOutDistance:
-    """Adds ``wasserstein1``, exact between points of the generator and as many held-out ones; and two ratios to data.
+    """Adds ``wasserstein1``, exact between points of the generator and as many held-out ones; and what data reach.
 
     With `seen`, ``stray`` is the share of the generator's points that are farther from the nearest training point than
     99 % of the held-out ones are: where there are no data, which W_1 hardly notices if they are near. ``excess``,
@@ -76,13 +76,17 @@ class HeldOutDistance:
 
     def __call__(self, trainer: Trainer, metrics: Metrics) -> None:
         """Measure it."""
-        held_out = flat("held_out", self.restored(self.held_out[: self.count]))
-        made = flat("made", self.restored(trainer.sample(len(held_out)).cpu().numpy()))
-        metrics["wasserstein1"] = float(wasserstein1(made, held_out))
+        made = flat("made", self.restored(trainer.sample(len(self._few)).cpu().numpy()))
+        metrics["wasserstein1"] = float(wasserstein1(made, self._few))
         if self.seen is not None:
             null, far = self._of_data
             metrics["stray"] = float((self._tree.query(made)[0] > far).mean())
             metrics["excess"] = max(metrics["wasserstein1"] / null, (metrics["stray"] + _FAR) / (2 * _FAR))
+
+    @cached_property
+    def _few(self) -> _F:
+        """The held-out points that are compared, (count, d)."""
+        return flat("held_out", self.restored(self.held_out[: self.count]))
 
     @cached_property
     def _tree(self) -> Any:
@@ -94,9 +98,8 @@ class HeldOutDistance:
     @cached_property
     def _of_data(self) -> tuple[float, float]:
         """W_1 of training points to the held-out ones, and the distance from the former that few of these exceed."""
-        held_out = flat("held_out", self.restored(self.held_out[: self.count]))
-        null = float(wasserstein1(self._tree.data[: len(held_out)], held_out))
-        far = float(np.quantile(self._tree.query(held_out)[0], 1 - _FAR))
+        null = float(wasserstein1(self._tree.data[: len(self._few)], self._few))
+        far = float(np.quantile(self._tree.query(self._few)[0], 1 - _FAR))
         return max(null, _TINY), far  # both are 0 where data repeat each other
 
 

@@ -20,7 +20,7 @@ from divkit._mixture import GaussianMixture
 from divkit.datasets import fgan_mixture, grid_mixture, ring_mixture
 from divkit.gan.dcgan import SIDES, dcgan_discriminator, dcgan_generator
 from divkit.gan.nets import mlp_pair, seeded
-from divkit.gan.objectives import Objective, relativistic, resolve_objective
+from divkit.gan.objectives import PENALTY_END, Objective, relativistic, resolve_objective
 from divkit.gan.settings import Settings
 
 __all__ = ["PROBLEMS", "Problem", "load_problem"]
@@ -30,12 +30,12 @@ _DRAWS: Final = 50_000
 _HELD_OUT: Final = 2500
 _CODES: Final = 12
 _WAVES: Final = 32
-_USUAL: Final[Mapping[str, Any]] = {"learning_rate": 1e-3, "warmup": 0.05, "setback": 3.0}
+_RATE: Final = 1e-3
 _RECOMMENDED: Final[Mapping[str, Mapping[str, Any]]] = {
-    "ring": {"learning_rate": 1e-3, "discriminator_rate": 2e-3},
-    "grid": {"learning_rate": 2e-3, "warmup": 0.0, "setback": None},
+    "ring": {"discriminator_rate": 2e-3, "warmup": 0.05, "setback": 3.0},
+    "grid": {"learning_rate": 2e-3},
 }
-_PENALTY_ENDS: Final[Mapping[str, float]] = {"grid": 0.04}
+_PENALTY_ENDS: Final[Mapping[str, float]] = {"ring": 0.1}
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,11 +76,11 @@ class Problem:
     waves: int = 0
     labels: NDArray[np.intp] | None = None
     recommended: Mapping[str, Any] = field(default_factory=dict)
-    penalty_end: float = 0.1
+    penalty_end: float = PENALTY_END
 
     def objective(self) -> Objective:
         """What was found to work on these points: `divkit.gan.objectives.relativistic`, with its penalties' end."""
-        return relativistic(end=self.penalty_end)
+        return replace(relativistic(end=self.penalty_end), name="relativistic")
 
     def settings(self, **changes: Any) -> Settings:
         """How to train on these points, by what was found to work with `objective`.
@@ -90,7 +90,7 @@ class Problem:
         **changes
             Of `divkit.gan.settings.Settings`, taken instead.
         """
-        return Settings(**{"latent": self.latent, **_USUAL, **self.recommended, **changes})
+        return Settings(**{"latent": self.latent, "learning_rate": _RATE, **self.recommended, **changes})
 
     def restored(self, points: Any) -> _F:
         """Points in original units."""
@@ -194,7 +194,7 @@ def _of_law(
     centre, scale = points.mean(axis=0), float(points.std())
     held_out = (law.sample(_HELD_OUT, rng) - centre) / scale
     found = Problem(name, (points - centre) / scale, held_out, centre, scale, law, latent + codes, codes, waves)
-    return replace(found, recommended=_RECOMMENDED.get(name, {}), penalty_end=_PENALTY_ENDS.get(name, 0.1))
+    return replace(found, recommended=_RECOMMENDED.get(name, {}), penalty_end=_PENALTY_ENDS.get(name, PENALTY_END))
 
 
 def _swiss_roll(count: int, rng: np.random.Generator) -> Problem:

@@ -10,7 +10,9 @@ from typing import Final
 from divkit._checks import check_integer
 from divkit._errors import InvalidInput
 
-__all__ = ["Settings"]
+__all__ = ["ALIKE", "Settings"]
+
+ALIKE: Final = 1.5  # times its least value a metric may be to be as good: it is of samples, and scatters
 
 _SCHEDULES: Final[Mapping[str, Callable[[float], float]]] = {
     "constant": lambda t: 1.0,
@@ -84,8 +86,8 @@ class Settings:
                 raise InvalidInput(f"{name} must be positive and finite, got {rate!r}")
         if self.schedule not in _SCHEDULES:
             raise InvalidInput(f"schedule must be one of {', '.join(_SCHEDULES)}, got {self.schedule!r}")
-        if self.setback is not None and not (self.setback > 1.5 and math.isfinite(self.setback)):
-            raise InvalidInput(f"setback must be finite and above 1.5, or None, got {self.setback!r}")
+        if self.setback is not None and not (self.setback > ALIKE and math.isfinite(self.setback)):
+            raise InvalidInput(f"setback must be finite and above {ALIKE}, or None, got {self.setback!r}")
         if not 0 <= self.warmup < 1:
             raise InvalidInput(f"warmup must be in [0, 1), a share of the steps, got {self.warmup!r}")
         if self.averaging is not None and not 0 <= self.averaging < 1:

@@ -164,10 +164,10 @@ class Trainer:
         InvalidInput
             If none was kept.
         """
-        if self._players.kept is None:
+        if self._players.judged_then is None:
             raise InvalidInput("no generator was kept: name a metric by Settings(keep_best=...), and run to a look")
         found = copy.deepcopy(self._players.judged)
-        found.load_state_dict(self._players.kept)
+        found.load_state_dict(self._players.judged_then)
         return found
 
     @torch.no_grad()
@@ -213,6 +213,7 @@ class Trainer:
         return {
             **asdict(self.settings),
             "objective": self.objective.name,
+            "penalty_end": self.objective.penalty_end,
             "tricks": [repr(trick) for trick in self.tricks],
             "networks": {name: shapes_of(net) for name, net in self._players.nets.items()},
             "points": self._points_digest,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from divkit._errors import Unsupported
 from divkit._threads import parallel_map, workers
-from divkit.methods._race import Choice, Entry, choose
+from divkit.methods._race import Choice, Entry, choose, combined
 from divkit.methods._samples import in_blocks, standardized
 from divkit.methods.log_ratio import LogRatio, LogRatioModel
 
@@ -244,9 +244,6 @@ def _evaluated(
         for model, own in zip(choice.models, rng.spawn(len(choice.models)), strict=True)
     ]
     x_rows, y_rows = parts[0][fold], parts[1][fold]
-    l_x, l_y = (
-        choice.shift
-        + sum((w * in_blocks(f, points) for w, f in zip(choice.weights, fitted, strict=True)), np.zeros(len(points)))
-        for points in (sides.x[x_rows], sides.y[y_rows])
-    )
+    log_ratio = combined(choice, fitted)
+    l_x, l_y = (in_blocks(log_ratio, points) for points in (sides.x[x_rows], sides.y[y_rows]))
     return Fold(x_rows, y_rows, l_x, l_y, choice, *seen_weights)

@@ -9,9 +9,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from divkit.methods.log_ratio import LogRatioModel
+from divkit.methods.log_ratio import LogRatio, LogRatioModel
 
-__all__ = ["Choice", "Entry", "choose", "recalibration"]
+__all__ = ["Choice", "Entry", "choose", "combined", "recalibration"]
 
 _F = NDArray[np.float64]
 _PATIENCE: Final = 0.5  # standard errors by which a more flexible entry must win
@@ -55,6 +55,16 @@ class Choice:
     x: _F
     y: _F
     loss: float
+
+
+def combined(choice: Choice, fits: Sequence[LogRatio]) -> LogRatio:
+    """The log ratio of a choice, from those of its models as they were fitted."""
+
+    def log_ratio(points: _F) -> _F:
+        parts = (w * f(points) for w, f in zip(choice.weights, fits, strict=True))
+        return choice.shift + sum(parts, np.zeros(len(points)))
+
+    return log_ratio
 
 
 def _log_losses(x: _F, y: _F) -> tuple[_F, _F]:

@@ -18,7 +18,7 @@ from divkit.transport._frame import Distances, Masses, balance, distances
 from divkit.transport._pairs import times_two_to
 from divkit.transport._rounds import Solution, Solver, solve_transport
 
-__all__ = ["couple_points", "point_masses", "point_refusal", "transport_estimate", "weighted_points"]
+__all__ = ["couple_points", "mass_points", "point_masses", "point_refusal", "transport_estimate", "weighted_points"]
 
 _F = NDArray[np.float64]
 
@@ -44,6 +44,14 @@ def weighted_points(measure: Measure) -> tuple[_F, _F | None]:
     if isinstance(measure, Discrete) and measure.points is not None:
         return measure.points, measure.probs
     raise InvalidInput(f"{measure!r} has no points")
+
+
+def mass_points(points: _F, weights: _F | None) -> tuple[_F, _F]:
+    """The points (n, d) that carry mass, and their masses (n,), of sum 1."""
+    if weights is None:
+        return points, np.full(len(points), 1 / len(points))
+    kept = weights > 0
+    return points[kept], weights[kept]
 
 
 def point_masses(

@@ -17,7 +17,8 @@ __all__ = ["Bracket", "Streamed"]
 _F = NDArray[np.float64]
 _S = NDArray[np.float32]
 _PARALLEL: Final = 2**17  # pairs from which a second thread pays
-_SEVERAL: Final = 300
+_SEVERAL: Final = 300  # points of each set from which the mean cost is guessed
+_TINY: Final = 1e-300
 _ENTRIES: Final = 2**20  # of a block: it stays in the cache while it is worked on
 
 
@@ -85,6 +86,16 @@ class Streamed:
         kept, repaired = self._feasible(u, v, epsilon)
         return Bracket(self._lower(u), kept + repaired, repaired)
 
+    def rounding(self) -> float:
+        """What float64 may add to or take from either end, costs being at most 1 and potentials not much more.
+
+        One rounding of 2^-53 for each term of the sums over points, for the mass of each, and for what a cost is made
+        of, with a factor of 8 for potentials beyond 1; nothing where all costs are 0.
+        """
+        if not (np.ptp(self.x, axis=0).any() or np.ptp(self.y, axis=0).any() or (self.x[0] != self.y[0]).any()):
+            return 0.0
+        return 2.0**-50 * float(len(self.a) + len(self.b) + (self.p + 1) * self.x.shape[1] + 16)
+
     def _lower(self, f: _F) -> float:
         g = c_transform(f, self.x, self.y, self.p)
         return float(self.a @ c_transform(g, self.y, self.x, self.p) + self.b @ g)
@@ -95,48 +106,43 @@ class Streamed:
         Rows are scaled down to their masses, then columns; what is missing is sent from all rows to all columns in
         proportion (Altschuler, Weed and Rigollet 2017, algorithm 2). All in float64, the same numbers in each pass.
         """
-        n, m = len(self.a), len(self.b)
         log_x, log_y = f / epsilon + np.log(self.a), g / epsilon + np.log(self.b)
-        rows = np.empty(n)
+        with np.errstate(divide="ignore"):  # a row or column of which nothing is kept
+            rows = self._sums(self.x, self.y, log_x, log_y, epsilon)
+            log_x = log_x + np.log(np.minimum(self.a / np.maximum(rows, _TINY), 1.0))
+            columns = self._sums(self.y, self.x, log_y, log_x, epsilon)
+            kept = np.minimum(self.b / np.maximum(columns, _TINY), 1.0)
+            log_y = log_y + np.log(kept)
+        missing_x, missing_y = np.empty(len(self.a)), np.maximum(self.b - columns * kept, 0.0)
+        sent, spread = np.empty_like(self.a), np.empty_like(self.a)
 
-        def row_sums(part: slice) -> None:
-            plan = self._costs(self.x[part], self.y)
-            plan *= -1 / epsilon
-            plan += log_y
-            plan += log_x[part, None]
-            rows[part] = np.exp(plan, out=plan).sum(axis=1)
+        def part(rows: slice) -> None:
+            plan, costs = self._plan(self.x[rows], self.y, log_x[rows], log_y, epsilon)
+            missing_x[rows] = np.maximum(self.a[rows] - plan.sum(axis=1), 0.0)
+            sent[rows] = np.einsum("ij,ij->i", plan, costs)
+            spread[rows] = costs @ missing_y
 
-        _in_parallel(row_sums, n, m)
-        log_x = log_x + np.log(np.minimum(self.a / np.maximum(rows, 1e-300), 1.0))
-        columns = np.empty(m)
+        _in_parallel(part, len(self.a), len(self.b))
+        return float(sent.sum()), float(missing_x @ spread / max(float(missing_y.sum()), _TINY))
 
-        def column_sums(part: slice) -> None:
-            plan = self._costs(self.y[part], self.x)
-            plan *= -1 / epsilon
-            plan += log_x
-            plan += log_y[part, None]
-            columns[part] = np.exp(plan, out=plan).sum(axis=1)
+    def _sums(self, own: _F, other: _F, log_own: _F, log_other: _F, epsilon: float) -> _F:
+        """What the plan sends from each point of `own`."""
+        out = np.empty(len(own))
 
-        _in_parallel(column_sums, m, n)
-        kept = np.minimum(self.b / np.maximum(columns, 1e-300), 1.0)
-        log_y = log_y + np.log(kept)
-        missing_y = np.maximum(self.b - columns * kept, 0.0)
-        total = max(float(missing_y.sum()), 1e-300)
-        sent, spread = np.empty(n), np.empty(n)
-        missing_x = np.empty(n)
+        def part(rows: slice) -> None:
+            out[rows] = self._plan(own[rows], other, log_own[rows], log_other, epsilon)[0].sum(axis=1)
 
-        def last(part: slice) -> None:
-            costs = self._costs(self.x[part], self.y)
-            plan = costs * (-1 / epsilon)
-            plan += log_y
-            plan += log_x[part, None]
-            np.exp(plan, out=plan)
-            missing_x[part] = np.maximum(self.a[part] - plan.sum(axis=1), 0.0)
-            sent[part] = np.einsum("ij,ij->i", plan, costs)
-            spread[part] = costs @ missing_y
+        _in_parallel(part, len(own), len(other))
+        return out
 
-        _in_parallel(last, n, m)
-        return float(sent.sum()), float(missing_x @ spread / total)
+    def _plan(self, own: _F, other: _F, log_own: _F, log_other: _F, epsilon: float) -> tuple[_F, _F]:
+        """exp(log_own_i + log_other_j - c_ij/epsilon), and the costs."""
+        costs = self._costs(own, other)
+        plan = costs * (-1 / epsilon)
+        plan += log_other
+        plan += log_own[:, None]
+        with np.errstate(over="ignore"):  # rows are then scaled down to nothing
+            return np.exp(plan, out=plan), costs
 
     def _costs(self, x: _F, y: _F) -> _F:
         from scipy.spatial.distance import cdist

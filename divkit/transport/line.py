@@ -17,7 +17,7 @@ from divkit.methods import Method
 from divkit.result import Bound, Estimand, Estimate
 from divkit.transport import Coupling
 
-__all__ = ["Line", "line_estimate", "point_masses"]
+__all__ = ["Line", "line_estimate", "moved", "point_masses"]
 
 _F = NDArray[np.float64]
 _ROUNDING: Final = 1e-14  # relative to the value: one pairwise sum and one root
@@ -118,7 +118,7 @@ def line_estimate(x: _F, y: _F, a: _F | None, b: _F | None, p: float) -> Estimat
     gap = _ROUNDING * value
     low, high = max(value - gap, 0.0), value + gap
     if a is not None or b is not None or len(x) != len(y):
-        low, high = _moved(low, high, span, p)
+        low, high = moved(low, high, span, p)
     return Estimate(
         value,
         divergence=_name(p),
@@ -130,7 +130,7 @@ def line_estimate(x: _F, y: _F, a: _F | None, b: _F | None, p: float) -> Estimat
     )
 
 
-def _moved(low: float, high: float, span: float, p: float) -> tuple[float, float]:
+def moved(low: float, high: float, span: float, p: float) -> tuple[float, float]:
     """What is left of the interval when rounded levels may send a mass of _LEVELS through the span.
 
     Powers are added, in units of the larger of both, so that nothing overflows: W_p^p is what changes by mass.

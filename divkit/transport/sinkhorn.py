@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Final, Literal, get_args
+from typing import ClassVar, Final, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from divkit._checks import check_integer
 from divkit._errors import InvalidInput, NotConverged
@@ -16,22 +15,19 @@ from divkit.divergences import Divergence, Wasserstein
 from divkit.measures import Measure
 from divkit.methods import Method
 from divkit.result import Bound, Estimand, Estimate
-from divkit.transport._points import point_refusal, weighted_points
+from divkit.transport._found import OnLimit
+from divkit.transport._points import mass_points, point_refusal, weighted_points
 from divkit.transport._streamed import Bracket, Streamed
 
 __all__ = ["Sinkhorn"]
 
-_F = NDArray[np.float64]
 _FALL: Final = 0.7  # epsilon from one step to the next, until it is small enough
 _FIRST_GOAL: Final = 0.05  # epsilon of the first bracket, relative to the mean cost
 _SHARE: Final = 0.8  # of the tolerance that epsilon may be, relative to the optimum: it costs about as much
 _LEAST: Final = 1e-5  # epsilon, relative to the mean cost: what float32 resolves
 _RESOLVED: Final = 1e-4  # a bracket, likewise
 _RELAXATION: Final = 1.7  # once epsilon stays: as in successive over-relaxation
-_ROUNDING: Final = 1e-12  # of sums over pairs, relative
-_VANISHING: Final = 1e-14  # of the dual value, whose terms cancel, relative to the largest cost
 _LOOK: Final = 20  # steps between brackets
-OnLimit = Literal["raise", "bracket"]
 
 
 @dataclass(frozen=True)
@@ -107,15 +103,15 @@ class Sinkhorn(Method):
 
         self.demand(div, P, Q)
         assert isinstance(div, Wasserstein)
-        (x, a), (y, b) = (_present(*weighted_points(measure)) for measure in (P, Q))
+        (x, a), (y, b) = (mass_points(*weighted_points(measure)) for measure in (P, Q))
         points, unit = in_unit(np.concatenate([x, y]))
         far = math.sqrt(float((np.ptp(points, axis=0) ** 2).sum())) or 1.0
         places, unit = points / far, unit * far  # no distance is above 1
-        descent = _Descent(Streamed(places[: len(x)], places[len(x) :], a, b, div.p), self.tolerance)
+        problem = Streamed(places[: len(x)], places[len(x) :], a, b, div.p)
+        descent = _Descent(problem, self.tolerance)
         with threadpool_limits(1):  # the threads are those of the blocks
             found = descent.run(self.max_iterations)
-        high = found.upper * (1 + _ROUNDING)
-        low = min(max(found.lower * (1 - _ROUNDING) - _VANISHING, 0.0), high)
+        high, low = found.upper + problem.rounding(), max(found.lower - problem.rounding(), 0.0)
         low, high = (unit * end ** (1 / div.p) for end in (low, high))
         info = {"gap": high - low, "p": div.p, "epsilon": descent.epsilon, "iterations": descent.steps}
         if not descent.is_narrow and self.on_limit == "raise":
@@ -176,11 +172,3 @@ class _Descent:
         elif found.repaired < (found.upper - found.lower) / 2:
             self._goal = _FALL * self._size
         self._goal = max(self._goal, _LEAST * self._mean)
-
-
-def _present(points: _F, weights: _F | None) -> tuple[_F, _F]:
-    """Points that carry mass, and their masses."""
-    if weights is None:
-        return points, np.full(len(points), 1 / len(points))
-    kept = weights > 0
-    return points[kept], weights[kept]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
@@ -17,14 +18,15 @@ from divkit.measures import Measure
 from divkit.methods import Method
 from divkit.result import Bound, Estimand, Estimate
 from divkit.transport._directions import steepest_directions
-from divkit.transport._points import point_refusal, weighted_points
+from divkit.transport._points import mass_points, point_refusal, weighted_points
+from divkit.transport.line import moved
 
 __all__ = ["MaxSliced", "Sliced"]
 
 _F = NDArray[np.float64]
 _ENTRIES: Final = 2**23  # projected points at a time, 64 MiB
 _LEARNED: Final = 5000  # points of each set that directions are sought with
-_ROUNDING: Final = 2.0**-50
+_Weighted = tuple[_F, _F | None]  # points (n, d), and weights (n,) unless all are equal
 
 
 @dataclass(frozen=True)
@@ -48,29 +50,50 @@ class _Along(Method):
             return "p must be finite"
         return None
 
-    def _scaled(self, P: Measure, Q: Measure) -> tuple[tuple[_F, _F | None], tuple[_F, _F | None], float]:
-        """Both weighted point sets in a unit, and the unit."""
+    def estimate(self, div: Divergence, P: Measure, Q: Measure, *, level: float, rng: np.random.Generator) -> Estimate:
+        """A lower bound of W_p between the given point sets, certain at any `level`.
+
+        Raises
+        ------
+        Unsupported
+            If `refusal` is not None.
+        """
+        self.demand(div, P, Q)
+        assert isinstance(div, Wasserstein)
         (x, a), (y, b) = weighted_points(P), weighted_points(Q)
         points, unit = in_unit(np.concatenate([x, y]))
-        return (points[: len(x)], a), (points[len(x) :], b), unit
-
-    def _at_least(self, div: Wasserstein, value: float, gap: float, stderr: float | None = None) -> Estimate:
-        """The estimate, of which rounding may have taken away the gap."""
+        value, stderr = self._value((points[: len(x)], a), (points[len(x) :], b), div.p, rng)
+        low = max(value - _rounding(*points.shape), 0.0)
+        if a is not None or b is not None or len(x) != len(y):
+            low = moved(low, low, 4 * math.sqrt(points.shape[1]), div.p)[0]
         return Estimate(
-            value,
+            unit * value,
             divergence=div.name,
             method=self.name,
             bound="lower",
-            stderr=stderr,
-            interval=(max(value - gap, 0.0), math.inf),
+            stderr=None if stderr is None else unit * stderr,
+            interval=(unit * low, math.inf),
             level=1.0,
-            info={"gap": gap, "p": div.p},
+            info={"gap": unit * (value - low), "p": div.p},
         )
+
+    @abstractmethod
+    def _value(self, x: _Weighted, y: _Weighted, p: float, rng: np.random.Generator) -> tuple[float, float | None]:
+        """What is shown along some lines, and its standard error."""
+
+
+def _rounding(count: int, d: int) -> float:
+    """What float64 may add to W_p along a line, for so many points with coordinates in [-2, 2].
+
+    A projection has d roundings of terms of at most 2, as has the length of the direction; a distance along a line is
+    at most 4 sqrt(d), and the sum of all has a rounding for each point. Twice that, at 2^-53 each.
+    """
+    return 2.0**-52 * 4 * math.sqrt(d) * (4 * d + count)
 
 
 @dataclass(frozen=True)
 class Sliced(_Along):
-    """(mean over random directions u of W_p(u'x, u'y)^p)^(1/p): sorts only, millions of points are no trouble.
+    """(mean over random directions u of W_p(u'x, u'y)^p)^(1/p): sorts only, no distances of pairs.
 
     No line shows more than W_p, so that the value is below it for certain, whatever directions were drawn. It is also
     an estimate of the sliced distance, a metric of its own: `stderr` is the Monte-Carlo error of that. For a shift in
@@ -102,34 +125,19 @@ class Sliced(_Along):
     def __post_init__(self) -> None:
         check_integer("projections", self.projections, 1)
 
-    def estimate(self, div: Divergence, P: Measure, Q: Measure, *, level: float, rng: np.random.Generator) -> Estimate:
-        """A lower bound of W_p between the given point sets, certain at any `level`.
-
-        Raises
-        ------
-        Unsupported
-            If `refusal` is not None.
-        """
-        self.demand(div, P, Q)
-        assert isinstance(div, Wasserstein)
-        x, y, unit = self._scaled(P, Q)
-        d, p = x[0].shape[1], div.p
-        step = max(1, _ENTRIES // (len(x[0]) + len(y[0])))
-        found = np.concatenate(
-            [
-                along(x, y, _directions(min(step, self.projections - k), d, rng), p)
-                for k in range(0, self.projections, step)
-            ]
-        )
+    def _value(self, x: _Weighted, y: _Weighted, p: float, rng: np.random.Generator) -> tuple[float, float | None]:
+        d, step = x[0].shape[1], max(1, _ENTRIES // (len(x[0]) + len(y[0])))
+        counts = [min(step, self.projections - k) for k in range(0, self.projections, step)]
+        found = np.concatenate([along(x, y, _directions(count, d, rng), p) for count in counts])
         largest = float(found.max())
-        powers = (found / largest) ** p if largest > 0 else found
+        if largest == 0:
+            return 0.0, 0.0
+        powers = (found / largest) ** p
         mean = float(powers.mean())
-        value = unit * largest * mean ** (1 / p)
-        error = None
-        if self.projections > 1:
-            spread = float(powers.std(ddof=1)) / math.sqrt(self.projections)
-            error = value * spread / (p * mean) if mean > 0 else 0.0
-        return self._at_least(div, value, _ROUNDING * d * unit, error)
+        value = largest * mean ** (1 / p)
+        if self.projections == 1:
+            return value, None
+        return value, value * float(powers.std(ddof=1)) / (p * mean * math.sqrt(self.projections))
 
 
 @dataclass(frozen=True)
@@ -170,23 +178,10 @@ class MaxSliced(_Along):
         check_integer("starts", self.starts, 1)
         check_integer("iterations", self.iterations, 1)
 
-    def estimate(self, div: Divergence, P: Measure, Q: Measure, *, level: float, rng: np.random.Generator) -> Estimate:
-        """A lower bound of W_p between the given point sets, certain at any `level`.
-
-        Raises
-        ------
-        Unsupported
-            If `refusal` is not None.
-        """
-        self.demand(div, P, Q)
-        assert isinstance(div, Wasserstein)
-        x, y, unit = self._scaled(P, Q)
-        d = x[0].shape[1]
-        some_x, some_y = (_some(*side, rng) for side in (x, y))
-        starts = _directions(self.starts, d, rng)
-        directions = steepest_directions(some_x, some_y, starts, div.p, self.iterations)
-        best = float(along(x, y, directions, div.p).max())
-        return self._at_least(div, unit * best, _ROUNDING * d * unit)
+    def _value(self, x: _Weighted, y: _Weighted, p: float, rng: np.random.Generator) -> tuple[float, float | None]:
+        starts = _directions(self.starts, x[0].shape[1], rng)
+        directions = steepest_directions(_some(*x, rng), _some(*y, rng), starts, p, self.iterations)
+        return float(along(x, y, directions, p).max()), None
 
 
 def _directions(count: int, d: int, rng: np.random.Generator) -> _F:
@@ -195,15 +190,15 @@ def _directions(count: int, d: int, rng: np.random.Generator) -> _F:
     return np.asarray(normals / np.linalg.norm(normals, axis=1, keepdims=True))
 
 
-def along(x: tuple[_F, _F | None], y: tuple[_F, _F | None], directions: _F, p: float) -> _F:
+def along(x: _Weighted, y: _Weighted, directions: _F, p: float) -> _F:
     """W_p of weighted points (n, d) and (m, d) along each direction (L, d)."""
     return np.asarray(wasserstein(directions @ x[0].T, directions @ y[0].T, x[1], y[1], p=p), dtype=np.float64)
 
 
 def _some(points: _F, weights: _F | None, rng: np.random.Generator) -> tuple[_F, _F]:
-    """At most 5,000 of the points (n, d), and their masses."""
-    masses = np.full(len(points), 1 / len(points)) if weights is None else weights
-    kept = np.flatnonzero(masses)
-    if len(kept) > _LEARNED:
-        kept = rng.choice(kept, _LEARNED, replace=False)
+    """At most 5,000 of the points (n, d) that carry mass, and their masses."""
+    points, masses = mass_points(points, weights)
+    if len(points) <= _LEARNED:
+        return points, masses
+    kept = rng.choice(len(points), _LEARNED, replace=False)
     return points[kept], masses[kept] / masses[kept].sum()

@@ -64,19 +64,16 @@ class Prepared:
     values : callable
         From rows of labels (b, N) to values (b,): larger ones speak against equal laws.
     rows : int or None
-        Rows at a time that suit its memory; None for as many as there are.
+        Rows at a time that suit its memory; None if a value depends on what else is in the rows, the first of which is
+        the observed one: all permutations are then evaluated at once.
     effect : callable or None
         From a level to an estimate of how far apart the samples are, where the statistic says so in a unit.
-    joint : bool
-        Whether a value depends on what else is in the rows, the first of which is the observed one: all permutations
-        are then evaluated at once.
     """
 
     pooled: Pooled
     values: Callable[[Labels], _F]
     rows: int | None = None
     effect: Callable[[float], Estimate] | None = None
-    joint: bool = False
 
 
 class Statistic(ABC):

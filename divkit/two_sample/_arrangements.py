@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -43,6 +44,18 @@ class Arrangements:
         if log_count > math.log(1e15):
             return math.inf
         return float(math.prod(math.comb(int(a), int(b)) for a, b in zip(sizes, self._chosen, strict=True)))
+
+    def blocks(self, permutations: int, rows: int, rng: np.random.Generator) -> Iterator[Labels]:
+        """Every one but the observed where there are no more than that; else as many drawn, some rows at a time."""
+        if self.are_few(permutations):
+            yield self.others()
+            return
+        for start in range(0, permutations, rows):
+            yield self.draw(min(rows, permutations - start), rng)
+
+    def are_few(self, permutations: int) -> bool:
+        """Whether there are no more than so many, besides the observed one."""
+        return self.count <= permutations + 1
 
     def draw(self, count: int, rng: np.random.Generator) -> Labels:
         """Independent ones, (count, N)."""

@@ -13,7 +13,7 @@ from divkit._checks import check_integer
 from divkit._errors import InvalidInput
 from divkit._unit import in_unit
 from divkit.two_sample import Labels, Pooled, Prepared, Statistic
-from divkit.two_sample.kernels import MOST, TOO_MANY, Kernel, Scale, median_distance, rows_of, unbiased
+from divkit.two_sample.kernels import MOST, Kernel, Scale, median_distance, pairs_refusal, rows_of, unbiased
 
 __all__ = ["AggregatedMMD"]
 
@@ -61,9 +61,7 @@ class AggregatedMMD(Statistic):
 
     def refusal(self, n: int, m: int, d: int) -> str | None:
         """See `Statistic.refusal`."""
-        if min(n, m) < 2:
-            return f"it takes pairs within each sample, and there are {n} and {m} points"
-        return TOO_MANY.format(n + m) if n + m > self.max_points else None
+        return pairs_refusal(n, m, self.max_points)
 
     def prepare(self, pooled: Pooled, rng: np.random.Generator) -> Prepared:
         """See `Statistic.prepare`."""
@@ -76,16 +74,15 @@ class AggregatedMMD(Statistic):
             scales += [Scale(kernel, middle * float(factor)) for factor in factors]
 
         def values(labels: Labels) -> _F:
-            found = []
+            found, step = [], rows_of(points)
             for scale in scales:
                 forms = scale.forms(points)
-                step = rows_of(points)
                 parts = [forms(labels[start : start + step]) for start in range(0, len(labels), step)]
                 form, mixed = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
                 found.append(unbiased(form, mixed, forms.total, n, len(points) - n))
             return np.asarray(np.stack([surprise(own) for own in found]).max(axis=0))
 
-        return Prepared(pooled, values, joint=True)
+        return Prepared(pooled, values)
 
 
 def surprise(values: _F) -> _F:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any, ClassVar, Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from divkit._errors import InvalidInput
+from divkit._errors import InvalidInput, Unsupported
 from divkit._stats import clt_interval
+from divkit.methods._held_out import bound_of
 from divkit.methods._one_fit import racing_models
-from divkit.methods._race import Entry, choose
+from divkit.methods._race import Entry, choose, combined
 from divkit.methods._samples import in_blocks, standardized
 from divkit.methods.log_ratio import LogRatioModel
 from divkit.result import Estimate
@@ -23,9 +23,8 @@ from divkit.two_sample import Labels, Pooled, Prepared, Statistic
 __all__ = ["Classifier"]
 
 _F = NDArray[np.float64]
-_I = NDArray[np.intp]
 _FOLDS: Final = 3  # on which models race
-_LEARNED: Final = 20_000
+_LEARNED: Final = 20_000  # points of either sample that train, at most
 _FEWEST: Final = 12  # points of either sample
 Score = Literal["log_loss", "accuracy"]
 
@@ -66,6 +65,10 @@ class Classifier(Statistic):
         """See `Statistic.refusal`."""
         if min(n, m) < _FEWEST:
             return f"it trains on half of the points, and there are {n} and {m}; {_FEWEST} of each are the least"
+        models = racing_models(self.models)
+        reasons = {model.name: model.unsuited(_raced(n // 2), _raced(m // 2), d) for model in models}
+        if all(reasons.values()):
+            return f"no model suits half of {n} and {m} points: {'; '.join(map(': '.join, reasons.items()))}"  # type: ignore[arg-type]
         return None
 
     def prepare(self, pooled: Pooled, rng: np.random.Generator) -> Prepared:
@@ -86,20 +89,29 @@ class Classifier(Statistic):
 
     def _effect(self, x: _F, y: _F, level: float) -> Estimate:
         """The lower bound of the Jensen-Shannon divergence, or the accuracy, from the scores of the held-out points."""
-        value = float(x.mean() + y.mean())
-        stderr = math.sqrt(sum(float(part.var()) / max(len(part) - 1, 1) for part in (x, y)))
-        facts = {"n": len(x), "m": len(y), "raw": value}
-        common: dict[str, Any] = {"method": self.name, "estimand": "population", "stderr": stderr, "level": level}
+        found = bound_of(x, -y, np.full(len(x), 1 / len(x)), np.full(len(y), 1 / len(y)), level)
+        common: dict[str, Any] = {
+            "method": self.name,
+            "estimand": "population",
+            "stderr": found.stderr,
+            "level": level,
+            "info": {"n": len(x), "m": len(y), "raw": found.value},
+        }
         if self.score == "accuracy":
-            interval = clt_interval(value, stderr, level, 0.0, 1.0)
-            return Estimate(value, divergence="accuracy", bound="consistent", interval=interval, info=facts, **common)
-        limit = max(value - max(NormalDist().inv_cdf(level), 0.0) * stderr, 0.0)
-        shown = max(value, 0.0)
-        return Estimate(shown, divergence="jsd", bound="lower", interval=(limit, math.log(2)), info=facts, **common)
+            interval = clt_interval(found.value, found.stderr, level, 0.0, 1.0)
+            return Estimate(found.value, divergence="accuracy", bound="consistent", interval=interval, **common)
+        interval = max(found.limit, 0.0), math.log(2)
+        return Estimate(max(found.value, 0.0), divergence="jsd", bound="lower", interval=interval, **common)
 
     def _judged(self, pooled: Pooled, rng: np.random.Generator) -> tuple[Pooled, _F]:
         """The held-out points, and their log ratios (h,) by what was fitted to the others."""
         learns = _halves(pooled, rng)
+        fewest = min(int((learns & side).sum()) for side in (pooled.labels, ~pooled.labels))
+        if fewest < _FEWEST // 2:
+            raise Unsupported(
+                f"statistic {self.name!r} cannot compare these samples: the strata leave {fewest} points of one of "
+                f"them to train on, {_FEWEST // 2} are the least; merge strata, or take energy"
+            )
         x, y = standardized(pooled.x, pooled.y)
         points = np.empty((len(pooled.labels), x.shape[1]))
         points[pooled.labels], points[~pooled.labels] = x, y
@@ -132,14 +144,20 @@ def _halves(pooled: Pooled, rng: np.random.Generator) -> Labels:
     return learns
 
 
+def _raced(count: int) -> int:
+    """Of so many points that train, how many a model sees in the race, at least."""
+    learned = min(count, _LEARNED)
+    return learned - -(-learned // _FOLDS)
+
+
 def _fitted(x: _F, y: _F, models: list[LogRatioModel], rng: np.random.Generator) -> Callable[[_F], _F]:
     """The log ratio by the models that did best on three folds of x (n, d) and y (m, d), fitted to all of these.
 
     To 20,000 of each, where there are more.
     """
+    n, m = _raced(len(x)), _raced(len(y))
     x, y = rng.permutation(x)[:_LEARNED], rng.permutation(y)[:_LEARNED]
     x_folds, y_folds = (np.arange(len(side)) % _FOLDS for side in (x, y))
-    n, m = int((x_folds != 0).sum()), int((y_folds != 0).sum())
     suited = [model for model in models if model.unsuited(n, m, x.shape[1]) is None]
     settings = [model.variants(n, m, x.shape[1]) for model in suited]
     entries = []
@@ -154,12 +172,4 @@ def _fitted(x: _F, y: _F, models: list[LogRatioModel], rng: np.random.Generator)
             own.append(Entry(model, seen_x, seen_y))
         entries.append(own)
     choice = choose(entries, np.ones(len(x)), np.ones(len(y)))
-    fits = [model.fit(x, y, np.ones(len(x)), np.ones(len(y)), rng) for model in choice.models]
-
-    def log_ratio(points: _F) -> _F:
-        found = np.full(len(points), choice.shift)
-        for weight, fit in zip(choice.weights, fits, strict=True):
-            found += weight * fit(points)
-        return found
-
-    return log_ratio
+    return combined(choice, [model.fit(x, y, np.ones(len(x)), np.ones(len(y)), rng) for model in choice.models])

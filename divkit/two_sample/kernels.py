@@ -15,33 +15,20 @@ from divkit._errors import InvalidInput
 from divkit._unit import in_unit
 from divkit.result import Estimate
 from divkit.two_sample import Labels, Pooled, Prepared, Statistic
-from divkit.two_sample.line import Lines, exactly
+from divkit.two_sample.line import exactly, on_the_line, sum_rounding
 
-__all__ = [
-    "MMD",
-    "MOST",
-    "TOO_MANY",
-    "Energy",
-    "Kernel",
-    "QuadraticForms",
-    "Scale",
-    "median_distance",
-    "rows_of",
-    "unbiased",
-]
+__all__ = ["MMD", "MOST", "Energy", "Kernel", "Scale", "median_distance", "pairs_refusal", "rows_of", "unbiased"]
 
 _F = NDArray[np.float64]
 _SIDE: Final = 1024  # of a block of the matrix
 _HELD: Final = 2**25  # entries of the matrix that are kept between calls, 128 MiB in float32
 _LABELS: Final = 2**25  # entries of labels at a time, 128 MiB in float32
 MOST: Final = 100_000
-_ROUNDING: Final = 1e-13  # of means of distances, relative to the largest
 _SOME: Final = 1000  # points whose distances say what a usual one is
 
 Kernel = Literal["gaussian", "laplace"]
 Profile = Callable[[_F], _F]  # distances to entries, in place
 _METRIC: Final[dict[str, str]] = {"gaussian": "sqeuclidean", "laplace": "cityblock"}
-TOO_MANY: Final = "{} points are too many pairs; take wasserstein1, which needs no pairs, or raise max_points"
 
 
 class QuadraticForms:
@@ -62,27 +49,19 @@ class QuadraticForms:
 
     def __init__(self, points: _F, metric: str, profile: Profile) -> None:
         self._points, self._metric, self._profile = points, metric, profile
-        self._kept: list[NDArray[np.float32]] | None = [] if len(points) ** 2 <= _HELD else None
-        self._sums: _F | None = None
+        self._kept: list[NDArray[np.float32]] = []
+        self._sums: _F | None = None  # K 1, once all blocks have been made
 
     def __call__(self, labels: Labels) -> tuple[_F, _F]:
         """Rows (b, N) to two vectors (b,)."""
         signs = np.ascontiguousarray(labels.T, dtype=np.float32)  # (N, b)
         signs -= signs[:, 0].mean()  # the same for all rows
         forms = np.zeros(signs.shape[1])
-        sums = np.zeros(len(signs))
         for i, j, block in self._blocks():
             product = block @ signs[j]
             product *= signs[i]
             forms += (2.0 if i != j else 1.0) * product.sum(axis=0, dtype=np.float64)
-            if self._sums is None:
-                sums[i] += block.sum(axis=1, dtype=np.float64)
-                if i != j:
-                    sums[j] += block.sum(axis=0, dtype=np.float64)
-        if self._sums is None:
-            self._sums = sums
-        centred = (self._sums - self._sums.mean()).astype(np.float32)
-        return forms, np.asarray(centred @ signs, dtype=np.float64)
+        return forms, np.asarray(self._centred().astype(np.float32) @ signs, dtype=np.float64)
 
     @property
     def total(self) -> float:
@@ -90,40 +69,60 @@ class QuadraticForms:
         assert self._sums is not None
         return float(self._sums.sum())
 
-    def exact(self, labels: Labels) -> tuple[float, float, float]:
-        """Both forms of one row (N,), and 1' K 1, in float64."""
-        s = labels - labels.mean()
-        form, sums = 0.0, np.zeros(len(s))
+    def exact(self, labels: Labels) -> tuple[float, float]:
+        """Both forms of one row (N,) in float64."""
+        s, form = labels - labels.mean(), 0.0
         for i, j, block in self._made():
             form += (2.0 if i != j else 1.0) * float(s[i] @ (block @ s[j]))
-            sums[i] += block.sum(axis=1)
-            if i != j:
-                sums[j] += block.sum(axis=0)
-        return form, float(s @ (sums - sums.mean())), float(sums.sum())
+        return form, float(s @ self._centred())
+
+    def _centred(self) -> _F:
+        """K 1 less its mean: s sums to 0."""
+        assert self._sums is not None
+        return np.asarray(self._sums - self._sums.mean())
 
     def _blocks(self) -> Iterator[tuple[slice, slice, NDArray[np.float32]]]:
-        """The blocks on and above the diagonal."""
+        """The blocks on and above the diagonal, as they were kept or made."""
         if self._kept:
             yield from zip(*zip(*self._places(), strict=True), self._kept, strict=True)
-            return
-        for i, j, block in self._made():
-            single = block.astype(np.float32)
-            if self._kept is not None:
-                self._kept.append(single)
-            yield i, j, single
+        else:
+            yield from ((i, j, block.astype(np.float32)) for i, j, block in self._made())
 
     def _made(self) -> Iterator[tuple[slice, slice, _F]]:
+        """The same in float64; what the first pass finds is there for later ones."""
         from scipy.spatial.distance import cdist
 
+        sums, kept = np.zeros(len(self._points)), []
         for i, j in self._places():
             block = self._profile(cdist(self._points[i], self._points[j], self._metric))
             if i == j:
                 np.fill_diagonal(block, 0.0)
+            if self._sums is None:
+                sums[i] += block.sum(axis=1)
+                if i != j:
+                    sums[j] += block.sum(axis=0)
+                if len(self._points) ** 2 <= _HELD:
+                    kept.append(block.astype(np.float32))
             yield i, j, block
+        if self._sums is None:
+            self._sums, self._kept = sums, kept
 
     def _places(self) -> list[tuple[slice, slice]]:
         parts = [slice(start, start + _SIDE) for start in range(0, len(self._points), _SIDE)]
         return [(a, b) for k, a in enumerate(parts) for b in parts[k:]]
+
+
+def pairs_refusal(n: int, m: int, most: int) -> str | None:
+    """Why there are no means over pairs of different points of either sample, in a clause; None if there are."""
+    if min(n, m) < 2:
+        return f"it takes pairs within each sample, and there are {n} and {m} points"
+    return _too_many(n + m, most)
+
+
+def _too_many(points: int, most: int) -> str | None:
+    if points <= most:
+        return None
+    return f"{points} points are too many pairs; take wasserstein1, which needs no pairs, or raise max_points"
 
 
 def rows_of(points: _F) -> int:
@@ -155,39 +154,23 @@ class Energy(Statistic):
 
     def refusal(self, n: int, m: int, d: int) -> str | None:
         """See `Statistic.refusal`."""
-        return TOO_MANY.format(n + m) if d > 1 and n + m > self.max_points else None
+        return _too_many(n + m, self.max_points) if d > 1 else None
 
     def prepare(self, pooled: Pooled, rng: np.random.Generator) -> Prepared:
         """See `Statistic.prepare`."""
+        if pooled.points.shape[1] == 1:
+            return on_the_line(pooled, 2, self.name, 2.0)
         points, unit = in_unit(pooled.points)
-        if points.shape[1] == 1:
-            lines, _ = Lines.of_columns(pooled.points, 2)
-
-            def area(labels: Labels) -> _F:
-                return 2 * unit * lines.values(labels)[:, 0]
-
-            def effect_there(level: float) -> Estimate:
-                return exactly(float(area(pooled.labels[None])[0]), self.name, "line", _ROUNDING * unit)
-
-            return Prepared(pooled, area, lines.rows, effect_there)
-        forms = QuadraticForms(points, "euclidean", _as_they_are)
-        factor = -unit * _both_sizes(pooled)
+        forms = QuadraticForms(points, "euclidean", lambda distances: distances)
+        n, size = int(pooled.labels.sum()), len(points)
+        factor = -unit * (1 / n + 1 / (size - n)) ** 2  # from centred labels to differences of means
 
         def effect(level: float) -> Estimate:
-            value = max(factor * forms.exact(pooled.labels)[0], 0.0)
-            return exactly(value, self.name, "pairs", _ROUNDING * unit * math.sqrt(points.shape[1]))
+            # (1/n + 1/m)^2 sum |s_i| |s_j| is 4 at most, and no distance is above 4 sqrt(d).
+            gap = sum_rounding(size) * unit * 16 * math.sqrt(points.shape[1])
+            return exactly(max(factor * forms.exact(pooled.labels)[0], 0.0), self.name, "pairs", gap)
 
         return Prepared(pooled, lambda labels: factor * forms(labels)[0], rows_of(points), effect)
-
-
-def _as_they_are(distances: _F) -> _F:
-    return distances
-
-
-def _both_sizes(pooled: Pooled) -> float:
-    """(1/n + 1/m)^2, by which forms of centred labels become differences of means."""
-    n = int(pooled.labels.sum())
-    return (1 / n + 1 / (len(pooled.labels) - n)) ** 2
 
 
 def median_distance(points: _F, kernel: Kernel, rng: np.random.Generator) -> float:
@@ -273,9 +256,7 @@ class MMD(Statistic):
 
     def refusal(self, n: int, m: int, d: int) -> str | None:
         """See `Statistic.refusal`."""
-        if min(n, m) < 2:
-            return f"it takes pairs within each sample, and there are {n} and {m} points"
-        return TOO_MANY.format(n + m) if n + m > self.max_points else None
+        return pairs_refusal(n, m, self.max_points)
 
     def prepare(self, pooled: Pooled, rng: np.random.Generator) -> Prepared:
         """See `Statistic.prepare`."""
@@ -289,9 +270,9 @@ class MMD(Statistic):
             return unbiased(form, mixed, forms.total, n, m)
 
         def effect(level: float) -> Estimate:
-            form, mixed, total = forms.exact(pooled.labels)
+            form, mixed = forms.exact(pooled.labels)
             return Estimate(
-                float(unbiased(np.array(form), np.array(mixed), total, n, m)),
+                float(unbiased(np.array(form), np.array(mixed), forms.total, n, m)),
                 divergence="mmd2",
                 method="pairs",
                 bound="consistent",

@@ -14,10 +14,11 @@ from divkit._unit import in_unit
 from divkit.result import Estimate
 from divkit.two_sample import Labels, Pooled, Prepared, Statistic
 
-__all__ = ["Cramer", "KolmogorovSmirnov", "Lines", "Wasserstein1", "exactly"]
+__all__ = ["Cramer", "KolmogorovSmirnov", "Lines", "Wasserstein1", "exactly", "on_the_line", "sum_rounding"]
 
 _F = NDArray[np.float64]
-_ROUNDING: Final = 1e-13  # relative to the range of the points
+_REACH: Final = 4.0  # the widest that the points of `in_unit` are
+_STEPS: Final = 4096  # roundings in a term, and in blocks of sums; many more than there are
 _MANY: Final = 100  # directions
 _FEWEST: Final = 10
 _PROJECTED: Final = 2**24
@@ -54,14 +55,17 @@ class Lines:
         return cls(np.ascontiguousarray(np.concatenate(columns, axis=1).T), power), np.array(units)
 
     def values(self, labels: Labels) -> _F:
-        """(b, N) to (b, L)."""
+        """(b, N), with as many True in every row, to (b, L)."""
         from divkit._kernels.permutation import line_values
 
         out = np.empty((len(labels), len(self._order)))
+        n = int(labels[:1].sum())
         step = max(1, -(-len(labels) // (4 * workers())))
         parts = [slice(start, start + step) for start in range(0, len(labels), step)]
         parallel_map(
-            lambda part: line_values(out[part], labels[part], self._order, self._gaps, self._power), parts, workers()
+            lambda part: line_values(out[part], labels[part], n, self._order, self._gaps, self._power),
+            parts,
+            workers(),
         )
         return out
 
@@ -83,14 +87,30 @@ class _OnTheLine(Statistic):
 
     def prepare(self, pooled: Pooled, rng: np.random.Generator) -> Prepared:
         """See `Statistic.prepare`."""
-        lines, units = Lines.of_columns(pooled.points, self.power)
-        factor = float(units[0])
+        return on_the_line(pooled, self.power, self.name)
 
-        def effect(level: float) -> Estimate:
-            value = factor * float(lines.values(pooled.labels[None])[0, 0])
-            return exactly(value, self.name, "line", _ROUNDING * factor)
 
-        return Prepared(pooled, lambda labels: factor * lines.values(labels)[:, 0], lines.rows, effect)
+def on_the_line(pooled: Pooled, power: int, name: str, factor: float = 1.0) -> Prepared:
+    """`factor` times what `Lines` finds for points on the line (N, 1)."""
+    lines, units = Lines.of_columns(pooled.points, power)
+    unit = factor * float(units[0])
+
+    def values(labels: Labels) -> _F:
+        return unit * lines.values(labels)[:, 0]
+
+    def effect(level: float) -> Estimate:
+        gap = sum_rounding(len(pooled.labels)) * unit * _REACH
+        return exactly(float(values(pooled.labels[None])[0]), name, "line", gap)
+
+    return Prepared(pooled, values, lines.rows, effect)
+
+
+def sum_rounding(count: int) -> float:
+    """What float64 may lose of a sum over so many points, relative to the sum of the sizes of its terms.
+
+    One rounding of 2^-53 for each of the terms, and as many again for what a term is made of.
+    """
+    return 2.0**-52 * (count + _STEPS)
 
 
 def exactly(value: float, divergence: str, method: str, gap: float) -> Estimate:

@@ -162,12 +162,7 @@ def feature_tests(
     arrangements = Arrangements(pooled)
     observed = lines.values(pooled.labels[None])[0]  # (d,)
     exceeding, largest, count = np.zeros(len(observed), np.intp), np.abs(observed), 0
-    if arrangements.count <= permutations + 1:
-        parts = iter([arrangements.others()])
-    else:
-        sizes = [min(lines.rows, permutations - k) for k in range(0, permutations, lines.rows)]
-        parts = (arrangements.draw(size, generator) for size in sizes)
-    for labels in parts:
+    for labels in arrangements.blocks(permutations, lines.rows, generator):
         values = lines.values(labels)
         largest = np.maximum(largest, values.max(axis=0, initial=0.0))
         exceeding += (values >= observed - _ROUNDING * largest).sum(axis=0)

@@ -118,7 +118,7 @@ class _Outcome:
     def __init__(self, prepared: Prepared, statistic: Statistic, permutations: int, stop_after: int | None) -> None:
         self._prepared, self._statistic, self._limit = prepared, statistic, stop_after
         self._arrangements = Arrangements(prepared.pooled)
-        self._all = self._arrangements.count <= permutations + 1
+        self._all = self._arrangements.are_few(permutations)
         self._permutations = permutations
         self.observed, self.null = np.nan, np.zeros(0)
         self.exceedances, self.stopped = 0, False
@@ -136,21 +136,17 @@ class _Outcome:
 
     def run(self, rng: np.random.Generator) -> None:
         """All permutations, or those until the end."""
-        labels = self._prepared.pooled.labels[None]
-        if self._all:
-            self._take(np.concatenate([labels, self._arrangements.others()]))
-            return
-        if self._prepared.joint:
-            self._take(np.concatenate([labels, self._arrangements.draw(self._permutations, rng)]))
-            return
-        step = self._prepared.rows or self._permutations
-        if self._limit is not None:
-            step = min(step, _CHUNK)
-        missing, first = self._permutations, labels
-        while missing and not self.stopped:
-            count = min(step, missing)
-            self._take(np.concatenate([first, self._arrangements.draw(count, rng)]))
-            first, missing = labels[:0], missing - count
+        rows = self._prepared.rows
+        if rows is None:
+            rows = self._permutations
+        elif self._limit is not None:
+            rows = min(rows, _CHUNK)
+        first = self._prepared.pooled.labels[None]
+        for labels in self._arrangements.blocks(self._permutations, rows, rng):
+            self._take(np.concatenate([first, labels]))
+            first = first[:0]
+            if self.stopped:
+                return
 
     def _take(self, labels: Labels) -> None:
         """Count rows of labels, the first of which is the observed one if there was none before."""

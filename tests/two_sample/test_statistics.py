@@ -49,7 +49,7 @@ def test_energy_is_that_of_its_definition(n: int, m: int, d: int, rng: np.random
     labels, values = values_of(Energy(), x, y)
     pooled = np.concatenate([x, y])
     expected = [energy(pooled[row], pooled[~row]) for row in labels]
-    assert values == pytest.approx(expected, rel=1e-4, abs=1e-6)  # float32
+    assert values == pytest.approx(expected, rel=1e-5, abs=1e-6)  # float32
     effect = divkit.two_sample_test(x, y, permutations=1).effect
     assert effect is not None
     assert effect == pytest.approx(expected[0], rel=1e-10)
@@ -85,9 +85,9 @@ def test_blocks_of_the_matrix_make_up_the_whole(rng: np.random.Generator) -> Non
     s = labels - labels.mean(axis=1, keepdims=True)
     for _ in range(2):  # made, then kept
         form, mixed = forms(labels)
-        assert form == pytest.approx(np.einsum("bi,ij,bj->b", s, matrix, s), rel=1e-4)
-        assert mixed == pytest.approx(s @ matrix.sum(axis=1), rel=1e-4)
-    exact = forms.exact(labels[0])
+        assert form == pytest.approx(np.einsum("bi,ij,bj->b", s, matrix, s), rel=1e-5)
+        assert mixed == pytest.approx(s @ matrix.sum(axis=1), rel=1e-5)
+    exact = (*forms.exact(labels[0]), forms.total)
     assert exact == pytest.approx((s[0] @ matrix @ s[0], s[0] @ matrix.sum(axis=1), matrix.sum()), rel=1e-10)
 
 
@@ -115,14 +115,13 @@ def test_sliced_values_are_means_over_directions(rng: np.random.Generator) -> No
     assert values[0] == pytest.approx(expected, rel=0.03)  # of 4,000 directions: standard error 1 %
 
 
-@pytest.mark.parametrize("name", [name for name in STATISTICS if name not in ("classifier", "knn")])
+# Not those of a random fit or order, and not what is relative to the permutations drawn.
+@pytest.mark.parametrize("name", [name for name in STATISTICS if name not in ("classifier", "knn", "mmd_aggregated")])
 def test_exchanging_the_samples_changes_nothing(name: str, rng: np.random.Generator) -> None:
     d = 1 if name in ("ks", "cramer") else 2
     x, y = some(rng, 25, d), some(rng, 18, d)
     one, other = (divkit.two_sample_test(a, b, name, permutations=1, rng=2).statistic for a, b in ((x, y), (y, x)))
-    if name == "mmd_aggregated":  # relative to the permutations
-        return
-    assert one == pytest.approx(other, rel=1e-3, abs=1e-6) or name == "wasserstein1"
+    assert one == pytest.approx(other, rel=1e-5, abs=1e-6)  # float32
 
 
 def test_energy_does_not_notice_rotations_and_shifts(rng: np.random.Generator) -> None:
@@ -170,7 +169,18 @@ def test_pairs_are_held_out_together(rng: np.random.Generator) -> None:
     found = divkit.two_sample_test(x, y, Classifier("linear"), paired=True, rng=0)
     assert found.effect is not None
     assert found.effect.info["n"] == found.effect.info["m"] == 30
-    assert found.p_value < 0.05 < divkit.two_sample_test(x, y[::-1], Classifier("linear"), rng=0).p_value + 1
+    assert found.p_value < 0.05
+
+
+def test_strata_that_leave_nothing_to_train_on_are_refused(rng: np.random.Generator) -> None:
+    strata = np.arange(20), np.repeat(np.arange(10), 2)  # one point of x in each, so that none trains
+    with pytest.raises(divkit.Unsupported, match="the strata leave 0 points of one of them to train on"):
+        divkit.two_sample_test(some(rng, 20, 1), some(rng, 20, 1), Classifier("linear"), strata=strata)
+
+
+def test_a_classifier_without_a_model_for_so_few_points_is_refused(rng: np.random.Generator) -> None:
+    with pytest.raises(divkit.Unsupported, match="no model suits half of 12 and 12 points: boosting: "):
+        divkit.two_sample_test(some(rng, 12, 50), some(rng, 12, 50), Classifier("boosting"))
 
 
 @pytest.mark.slow
@@ -178,7 +188,7 @@ def test_pairs_are_held_out_together(rng: np.random.Generator) -> None:
 @pytest.mark.parametrize(("n", "m", "d", "ties"), [(40, 40, 1, False), (30, 50, 1, True), (40, 40, 20, False)])
 def test_the_level_is_kept(name: str, n: int, m: int, d: int, ties: bool) -> None:
     if d > 1 and name in ("ks", "cramer"):
-        return
+        pytest.skip("it is for points on the line")
     repeats = 1000
     statistic: Any = Classifier("linear") if name == "classifier" else name
     p_values = np.empty(repeats)
