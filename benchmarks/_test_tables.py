@@ -33,7 +33,7 @@ def speed() -> str:
         "peer",
         "one of its permutations",
         "peer / divkit",
-        "memory",
+        "peak memory so far",
     ]
     return markdown(heads, rows) + footer(result)
 

@@ -1,4 +1,4 @@
-"""How fast are the permutation tests, do they keep their level, and what do they see beside those of hyppo?"""
+"""How fast are the permutation tests, and what do they see, beside those of hyppo and SciPy?"""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import numpy as np
 from _report import finish, median
 from _two_sample_problems import ALTERNATIVES, rows
 
-QUESTION = "How fast are the permutation tests, do they keep their level, and what do they see beside those of hyppo?"
+QUESTION = "How fast are the permutation tests, and what do they see, beside those of hyppo and SciPy?"
 SEED = 20261126
 OURS = ("energy", "mmd", "mmd_aggregated", "wasserstein1", "knn")
 LEVEL = 0.05

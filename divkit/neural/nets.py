@@ -62,8 +62,7 @@ class StackedLinear(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """(s, b, in) to (s, b, out), or (b, in) to (b, out) by a single matrix."""
-        matrix = self.matrix()
-        return self.applied(matrix.squeeze(0) if z.ndim == 2 else matrix, z)
+        return self.applied(self.matrix().squeeze(0) if z.ndim == 2 else self.matrix(), z)
 
     def applied(self, matrix: Tensor, z: Tensor) -> Tensor:
         """As `forward`, with the matrices (s, out, in) at hand, or the single one (out, in)."""
@@ -207,8 +206,7 @@ class CriticStack(nn.Module):
             layer.project()
 
 
-# Products with a long and narrow factor are slow if that lies in memory along the wrong side, forwards or backwards.
-_NARROW: Final = 16
+_NARROW: Final = 16  # a factor with fewer inputs makes products slow if it lies in memory along the wrong side
 
 
 def _transposed(matrix: Tensor) -> Tensor:

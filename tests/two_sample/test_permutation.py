@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binom, chisquare
+from scipy.stats import binom, chisquare, nbinom
 from two_sample_oracles import ON_THE_LINE, energy, exact_p_value, some
 
 import divkit
 from divkit.two_sample import STATISTICS, Pooled
 from divkit.two_sample._arrangements import Arrangements
+from divkit.two_sample.result import TestResult
 
 ANY_DIMENSION = [name for name in STATISTICS if name not in ("ks", "cramer")]
 
@@ -152,6 +153,23 @@ def test_an_early_end_keeps_the_rule_of_besag_and_clifford(rng: np.random.Genera
     clear = divkit.two_sample_test(x, y + 5, stop_after=10, rng=7)
     assert not clear.info["stopped"]
     assert clear.p_value == 0.001
+
+
+@pytest.mark.parametrize("p", [0.02, 0.3, 0.9])
+def test_the_interval_of_p_holds_the_share_of_all_arrangements_as_often_as_it_says(p: float) -> None:
+    # Summed over all outcomes: b of 99 permutations, and the number of them at which the fifth was reached.
+    def found(b: int, count: int, stopped: bool) -> TestResult:
+        info = {"arrangements": "drawn", "stopped": stopped}
+        return TestResult("s", 0.0, 1.0, np.zeros(count), 5, 5, None, b, info)
+
+    def holds(result: TestResult) -> bool:
+        low, high = result.p_interval(0.9)
+        return low <= p <= high
+
+    fixed = sum(binom.pmf(b, 99, p) for b in range(100) if holds(found(b, 99, False)))
+    ended = sum(nbinom.pmf(k - 5, 5, p) for k in range(5, 3000) if holds(found(5, k, True)))
+    assert fixed >= 0.9
+    assert ended >= 0.9
 
 
 def test_early_ends_keep_the_level() -> None:
