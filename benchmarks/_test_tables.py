@@ -79,7 +79,9 @@ def sinkhorn() -> str:
                 seconds(row["seconds"]),
                 f"{100 * row['lower']:.2f} %" if narrow else "",
                 f"+{100 * row['upper']:.2f} %" if narrow else "",
-                "" if narrow else f"{row['peak_megabytes']:,.0f} MB (all pairs: {row['matrix_megabytes']:,.0f} MB)",
+                ""
+                if narrow
+                else f"{row['peak_megabytes']:,.0f} MB in all (all pairs: {row['matrix_megabytes']:,.0f} MB)",
             ]
         )
     return markdown(["n = m", "d", "steps", "time", "lower end", "upper end", "memory"], rows) + footer(result)
