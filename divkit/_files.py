@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from divkit._errors import InvalidInput
 
-__all__ = ["read_array"]
+__all__ = ["DELIMITERS", "read_array"]
 
-_DELIMITERS = {".csv": ",", ".tsv": "\t"}
+DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
 
 def read_array(name: str) -> NDArray[Any]:
@@ -38,8 +38,8 @@ def read_array(name: str) -> NDArray[Any]:
     if not path.is_file():
         raise InvalidInput(f"there is no file {str(path)!r}")
     suffix = path.suffix.lower()
-    if suffix in _DELIMITERS:
-        return _read_text(path, _DELIMITERS[suffix])
+    if suffix in DELIMITERS:
+        return _read_text(path, DELIMITERS[suffix])
     if suffix in (".npy", ".npz"):
         return _read_numpy(path, key)
     raise InvalidInput(f"{str(path)!r} must end in .csv, .tsv, .npy or .npz; convert it first, for example with pandas")
