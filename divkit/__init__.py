@@ -58,6 +58,8 @@ _PUBLIC = {
     **dict.fromkeys(("MaxSliced", "Sliced"), "divkit.transport.sliced"),
     "Coupling": "divkit.transport",
     "optimal_transport": "divkit.transport.coupling",
+    "compare": "divkit.comparison.verb",
+    "Comparison": "divkit.comparison.result",
     "two_sample_test": "divkit.two_sample.permutation",
     "TestResult": "divkit.two_sample.result",
     "Estimate": "divkit.result",
@@ -188,6 +190,8 @@ if TYPE_CHECKING:
         wasserstein1 as wasserstein1,
     )
     from divkit.catalog import DIVERGENCES as DIVERGENCES
+    from divkit.comparison.result import Comparison as Comparison
+    from divkit.comparison.verb import compare as compare
     from divkit.divergences import (
         IPM as IPM,
     )

@@ -1,4 +1,4 @@
-"""The command line: `divkit estimate`, `test`, `methods`, `train`, `warmup` and `example`."""
+"""The command line: `divkit estimate`, `compare`, `test`, `methods`, `train`, `warmup` and `example`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from divkit._cli_compare import two_tables
 from divkit._cli_examples import example
 from divkit._cli_measures import Kind, file_measure, kind_of
 from divkit._cli_output import Json, Seed, console, print_json
@@ -37,6 +38,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(example, name="example")
+app.command("compare")(two_tables)
 app.command("test")(two_files)
 
 

@@ -28,6 +28,7 @@ __all__ = [
     "by_critic",
     "fold_shares",
     "lower_bound",
+    "mixture_integrand",
     "plugged_in",
     "pooled",
     "reach_of",
@@ -140,12 +141,15 @@ def plugged_in(div: FDivergence, held: HeldOut) -> float:
     n, m = held.sizes
     total, low, high = div.f_one, -_BEYOND - math.log(n), _BEYOND + math.log(m)
     for l, shares in ((held.x, held.x_shares), (held.y, held.y_shares)):
-        total += float(shares @ _both_sides(div, np.clip(l, low, high)))
+        total += float(shares @ mixture_integrand(div, np.clip(l, low, high)))
     return total
 
 
-def _both_sides(div: FDivergence, l: _F) -> _F:
-    """g(e^l) / (1 + e^l), without overflow: g(u)/u * u/(1 + u) where u > 1."""
+def mixture_integrand(div: FDivergence, l: _F) -> _F:
+    """g(e^l) / (1 + e^l), without overflow: g(u)/u * u/(1 + u) where u > 1.
+
+    Twice that is what a point of the mixture (P + Q)/2 adds to the divergence.
+    """
     from scipy.special import expit
 
     above = l > 0

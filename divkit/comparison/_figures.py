@@ -1,0 +1,164 @@
+"""The numbers of a comparison by name, each with its kind, its method and a sentence of what it means."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+from divkit.result import Estimate
+
+if TYPE_CHECKING:
+    from divkit.comparison.result import Comparison
+
+__all__ = ["KINDS", "figures", "table_rows", "verdict"]
+
+KINDS: Final = {
+    "exact": "exact",
+    "lower": "lower bound",
+    "upper": "upper bound",
+    "consistent": "estimate",
+    "heuristic": "no guarantee",
+}
+_DIVERGENCES: Final = {
+    "kl": "Nats that a code made for the law of y wastes on a row of x; infinite if x can have rows that y cannot.",
+    "reverse_kl": "Nats that a code for the law of x wastes on a row of y; infinite if y can have rows that x cannot.",
+    "jsd": "Nats by which a row tells which of the samples it is from; 0 for equal laws, log 2 = 0.693 if it always "
+    "does.",
+    "pearson_chi2": "Variance, over y, of how many times likelier a row is under x; ruled by rows that y hardly has.",
+    "neyman_chi2": "Variance, over x, of how many times likelier a row is under y; ruled by rows that x hardly has.",
+    "squared_hellinger": "Between 0 and 2; 2 less twice the overlap of the densities' square roots.",
+    "hellinger": "The metric between 0 and 1 of the same overlap.",
+    "total_variation": "The largest difference in the probability of any event; the best guess of a row's sample is "
+    "right with (1 + TV)/2.",
+    "jeffreys": "KL in both directions together.",
+}
+
+
+def verdict(found: Comparison) -> str:
+    """What was found, in sentences."""
+    if found.test is None:
+        first = "The samples could not be tested; the remarks say why."
+    else:
+        p = f"p = {found.test.p_value:.3g}, {found.test.name} test"
+        if found.test.p_value <= 1 - found.level:
+            first = f"The samples come from different laws ({p})."
+        else:
+            first = (
+                f"No difference between the laws was found ({p}). That does not prove them equal: the upper bounds say "
+                f"how far apart they may be."
+            )
+    changed = found.changed
+    if changed:
+        names = ", ".join(changed[:4]) + (f" and {len(changed) - 4} more" if len(changed) > 4 else "")
+        return f"{first} {len(changed)} of {len(found.columns)} columns moved: {names}."
+    return f"{first} No column moved by itself." if len(found.columns) > 1 else first
+
+
+def table_rows(found: Comparison) -> list[dict[str, Any]]:
+    """A row for every number about the samples as wholes; columns have rows of their own in `columns`."""
+    rows = [] if found.test is None else _of_test(found)
+    rows += [_row(name, value, _DIVERGENCES.get(name, "")) for name, value in found.divergences.items()]
+    rows += _of_w1(found)
+    copies = (
+        f"Of {found.m:,} rows of y; a model that memorises has many, data with few different values as well."
+        if found.m
+        else ""
+    )
+    rows.append(_counted("copies", found.rows.y_copies, "Rows of y that equal a row of x in every column. " + copies))
+    rows.append(_counted("x_duplicates", found.rows.x_duplicates, "Rows of x that an earlier one equals."))
+    rows.append(_counted("y_duplicates", found.rows.y_duplicates, "Rows of y that an earlier one equals."))
+    return rows
+
+
+def _of_test(found: Comparison) -> list[dict[str, Any]]:
+    assert found.test is not None
+    test = found.test
+    low, high = test.p_interval(found.level)
+    meaning = (
+        f"How often the {test.name} statistic is as large when rows are dealt to the samples at random "
+        f"({len(test.null):,} times): small where the laws differ; if they are equal, at most alpha with a probability "
+        f"of at most alpha."
+    )
+    first = {
+        "quantity": "p_value", "value": test.p_value, "kind": "exact level", "low": low, "high": high,
+        "level": found.level, "of": "laws", "method": f"{test.name}, permutations", "meaning": meaning,
+    }  # fmt: skip
+    if test.effect is None:
+        return [first]
+    name = test.effect.divergence
+    return [first, _row(name if name != "wasserstein1" else "effect", test.effect, "The size of what was tested.")]
+
+
+def _of_w1(found: Comparison) -> list[dict[str, Any]]:
+    rows = []
+    if found.wasserstein1 is not None:
+        meaning = f"How far mass has to be moved, on average, to make x into y, in {found.unit}."
+        rows.append(_row("wasserstein1", found.wasserstein1, meaning))
+    if found.null is not None:
+        meaning = (
+            "W1 between two halves of one sample, the larger one: what chance alone makes of equal laws with half as "
+            "many rows."
+        )
+        rows.append({**_counted("wasserstein1_null", found.null, meaning), "method": "exact transport"})
+    if found.bounds is not None:
+        lower, upper = found.bounds
+        rows.append(_row("wasserstein1_lower", lower, "W1 between the laws is at least this."))
+        rows.append(_row("wasserstein1_upper", upper, "W1 between the laws is at most this."))
+    return rows
+
+
+def _row(name: str, value: Estimate, meaning: str) -> dict[str, Any]:
+    low, high = value.interval or (None, None)
+    return {
+        "quantity": name,
+        "value": float(value),
+        "kind": KINDS[value.bound],
+        "low": low,
+        "high": high,
+        "level": value.level,
+        "of": "samples" if value.estimand == "given" else "laws",
+        "method": value.method,
+        "meaning": meaning,
+    }
+
+
+def _counted(name: str, value: float, meaning: str) -> dict[str, Any]:
+    return {
+        "quantity": name, "value": value, "kind": "exact", "low": None, "high": None, "level": None,
+        "of": "samples", "method": "count", "meaning": meaning,
+    }  # fmt: skip
+
+
+def figures(found: Comparison) -> dict[str, float | None]:
+    """Every number that a condition may name; None where it could not be computed."""
+    held: dict[str, float | None] = {
+        "p_value": None if found.test is None else found.test.p_value,
+        "changed": float(len(found.changed)),
+        "copies": float(found.rows.y_copies),
+        "x_duplicates": float(found.rows.x_duplicates),
+        "y_duplicates": float(found.rows.y_duplicates),
+        "wasserstein1": None if found.wasserstein1 is None else float(found.wasserstein1),
+        "wasserstein1.null": found.null,
+        "wasserstein1.lower": None,
+        "wasserstein1.upper": None,
+    }
+    if found.bounds is not None:
+        lower, upper = (bound.interval for bound in found.bounds)
+        assert lower is not None
+        assert upper is not None
+        held |= {"wasserstein1.lower": lower[0], "wasserstein1.upper": upper[1]}
+    for name in _DIVERGENCES:
+        value = found.divergences.get(name)
+        low, high = (None, None) if value is None else value.interval or (None, None)
+        held |= {name: None if value is None else float(value), f"{name}.lower": low, f"{name}.upper": high}
+    for column in found.columns:
+        own = {name: getattr(column, name) for name in _OF_COLUMNS}
+        own |= {"missing_x": column.missing[0], "missing_y": column.missing[1]}
+        own |= {"jsd": None, "jsd.lower": None}
+        if column.jsd is not None:
+            own |= {"jsd": float(column.jsd), "jsd.lower": (column.jsd.interval or (math.nan,))[0]}
+        held |= {f"columns[{column.name}].{name}": value for name, value in own.items()}
+    return held
+
+
+_OF_COLUMNS: Final = ("p_value", "adjusted", "distance", "relative", "missing_p_value", "missing_adjusted")

@@ -1,0 +1,126 @@
+"""Rows as wholes: divergences from one fit, W_1 between bounds, a test of equal laws."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from divkit._errors import DivkitWarning
+from divkit.api import wasserstein1
+from divkit.catalog import DIVERGENCES
+from divkit.comparison._noted import noted, sentence
+from divkit.comparison._pair import Encoded
+from divkit.measures import Samples
+from divkit.methods._samples import sample_refusal
+from divkit.methods.crossfit import CrossFit
+from divkit.result import Estimate
+from divkit.two_sample import Statistic
+from divkit.two_sample.permutation import two_sample_test
+from divkit.two_sample.result import TestResult
+from divkit.wasserstein_bounds import Bounds, wasserstein1_bounds
+
+__all__ = ["Joint", "joint"]
+
+_F = NDArray[np.float64]
+_IN_ANOTHER_SCALE: Final = "gan"  # of the Jensen-Shannon divergence
+
+
+@dataclass(eq=False)
+class Joint:
+    """What was found about rows as wholes; None where it could not be, and `remarks` say why."""
+
+    divergences: Mapping[str, Estimate] = field(default_factory=dict)
+    log_ratios: tuple[_F, _F] | None = None
+    wasserstein1: Estimate | None = None
+    null: float | None = None
+    bounds: Bounds | None = None
+    test: TestResult | None = None
+    remarks: list[str] = field(default_factory=list)
+
+
+def joint(
+    points: Encoded,
+    *,
+    statistic: str | Statistic,
+    permutations: int,
+    level: float,
+    rng: np.random.Generator,
+    advance: Callable[[str], None],
+) -> Joint:
+    """Everything about the points of two samples.
+
+    Parameters
+    ----------
+    points : Encoded
+    statistic, permutations, level, rng
+        As in `divkit.two_sample_test`.
+    advance : callable
+        Called with the name of what comes next.
+    """
+    found = Joint()
+    for_fit, for_bounds, for_test = rng.spawn(3)
+
+    def attempt(failure: str, step: Callable[[], None]) -> None:
+        found.remarks.extend(noted(step, failure)[1])
+
+    def test() -> None:
+        how: dict[str, Any] = {"permutations": permutations, "level": level, "rng": for_test}
+        found.test = two_sample_test(points.x, points.y, statistic, **how)
+
+    advance("divergences")
+    attempt("f-divergences could not be bounded", lambda: _divergences(found, points, level, for_fit))
+    advance("W_1")
+    attempt("W_1 between the laws could not be bounded", lambda: _bounds(found, points, level, for_bounds))
+    if found.wasserstein1 is None:
+        attempt("W_1 between the samples was not found", lambda: _between_samples(found, points))
+    advance("test")
+    attempt("equal laws could not be tested", test)
+    return found
+
+
+def _divergences(found: Joint, points: Encoded, level: float, rng: np.random.Generator) -> None:
+    P, Q = Samples(points.x), Samples(points.y)
+    method = CrossFit()
+    wanted = [
+        div for name, div in DIVERGENCES.items() if sample_refusal(div, P, Q) is None and name != _IN_ANOTHER_SCALE
+    ]
+    method.demand(wanted[0], P, Q)
+    fitted = method.fit(P, Q, rng)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DivkitWarning)  # each estimate has its doubts, too, which are said once below
+        found.divergences = {div.name: fitted.estimate(div, level) for div in wanted}
+    found.log_ratios = fitted.x, fitted.y
+    doubts: dict[str, list[str]] = {}
+    for name, value in found.divergences.items():
+        for doubt in value.info["doubts"]:
+            doubts.setdefault(doubt.replace(name, "the divergence"), []).append(name)
+    found.remarks += [sentence(f"{', '.join(names)}: {doubt}") for doubt, names in doubts.items()]
+
+
+def _bounds(found: Joint, points: Encoded, level: float, rng: np.random.Generator) -> None:
+    """Both bounds; the upper one is the W_1 between the samples, with its proof."""
+    found.bounds = wasserstein1_bounds(points.x, points.y, level=level, rng=rng)
+    upper = found.bounds.upper
+    found.null = max(upper.info["null"])
+    if (upper.info["n"], upper.info["m"]) != (len(points.x), len(points.y)):
+        return
+    gap = float(upper.info["gap"])
+    found.wasserstein1 = Estimate(
+        float(upper),
+        divergence="wasserstein1",
+        method="column_generation",
+        bound="exact",
+        estimand="given",
+        interval=(max(float(upper) - gap, 0.0), float(upper)),
+        level=1.0,
+        info={"n": len(points.x), "m": len(points.y), "gap": gap},
+    )
+
+
+def _between_samples(found: Joint, points: Encoded) -> None:
+    found.wasserstein1 = wasserstein1(points.x, points.y)

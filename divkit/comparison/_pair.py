@@ -1,0 +1,252 @@
+"""Two tables with the same columns, and their rows as points."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from divkit._errors import InvalidInput
+from divkit._tables import Column, Kind, Table, as_table
+from divkit._unit import in_unit
+
+__all__ = ["Encoded", "Feature", "Pair", "encoded", "matched"]
+
+_F = NDArray[np.float64]
+_LEVELS: Final = 50  # categories of a column that count by themselves
+_REPEATED: Final = 0.5  # share of different texts above which a column is no category
+_FEW: Final = 20  # texts of which any number may differ
+OTHER: Final = "(other)"
+
+
+@dataclass(frozen=True, eq=False)
+class Feature:
+    """A column of both tables.
+
+    Parameters
+    ----------
+    name : str
+    kind : {"number", "category", "time"}
+    x, y : ndarray, shape (n,) and (m,)
+        Numbers, or the codes of categories; NaN where a value is missing.
+    levels : tuple of str
+        Names of the categories, empty for numbers.
+    """
+
+    name: str
+    kind: Kind
+    x: _F
+    y: _F
+    levels: tuple[str, ...] = ()
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether a value is missing anywhere."""
+        return bool(np.isnan(self.x).any() or np.isnan(self.y).any())
+
+    @cached_property
+    def present(self) -> tuple[_F, _F]:
+        """The values that are there."""
+        return self.x[~np.isnan(self.x)], self.y[~np.isnan(self.y)]
+
+    @cached_property
+    def spread(self) -> float:
+        """Standard deviation of the pooled values; 0 where they are constant, or none."""
+        together = np.concatenate(self.present)
+        if len(together) == 0:
+            return 0.0
+        scaled, unit = in_unit(together[:, None])
+        return float(scaled.std()) * unit
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """Two tables, column by column.
+
+    Parameters
+    ----------
+    features : tuple of Feature
+    n, m : int
+    named : bool
+        Whether the columns have names of the caller's.
+    remarks : tuple of str
+        What was left out or gathered, in words.
+    """
+
+    features: tuple[Feature, ...]
+    n: int
+    m: int
+    named: bool
+    remarks: tuple[str, ...]
+
+
+def matched(x: Any, y: Any, columns: Sequence[str] | None) -> Pair:
+    """Both tables with the columns in the order of x, or those asked for.
+
+    Raises
+    ------
+    InvalidInput
+        As `as_table`, and for columns that are in one of them only, or numbers in one and texts in the other.
+    """
+    a, b = as_table("x", x), as_table("y", y)
+    if a.named != b.named:
+        raise InvalidInput(
+            "x and y must both have names of columns, or neither: one of them is a dataframe or a mapping, the other "
+            "an array; pass both as arrays (such as frame.to_numpy()), or both as dataframes"
+        )
+    features, remarks = [], []
+    for name in _names(a, b, columns):
+        own, other = (next(column for column in table.columns if column.name == name) for table in (a, b))
+        feature, remark = _feature(own, other)
+        if feature is not None:
+            features.append(feature)
+        if remark:
+            remarks.append(remark)
+    if not features:
+        raise InvalidInput(f"nothing is left to compare: {' '.join(remarks)}")
+    return Pair(tuple(features), len(a), len(b), a.named, tuple(remarks))
+
+
+def _names(a: Table, b: Table, columns: Sequence[str] | None) -> list[str]:
+    """Which columns are compared, in order."""
+    own, other = ([column.name for column in table.columns] for table in (a, b))
+    if columns is not None:
+        if isinstance(columns, str) or not all(isinstance(name, str) for name in columns) or not columns:
+            raise InvalidInput(f"columns must be a non-empty list of names, got {columns!r}")
+        for name in columns:
+            for table, names in (("x", own), ("y", other)):
+                if name not in names:
+                    raise InvalidInput(f"columns: {table} has no column {name!r}; it has {_listed(names)}")
+        return list(dict.fromkeys(columns))
+    if not a.named and len(own) != len(other):
+        raise InvalidInput(f"x and y must have the same number of columns, got {len(own)} and {len(other)}")
+    only = [name for name in own if name not in other], [name for name in other if name not in own]
+    if any(only):
+        parts = [f"{_listed(names)} only in {side}" for side, names in zip("xy", only, strict=True) if names]
+        shared = [name for name in own if name in other]
+        remedy = f"columns={shared[:8]!r}" if shared else "the same names"
+        raise InvalidInput(
+            f"x and y must have the same columns, but {' and '.join(parts)}; compare those that both have with {remedy}"
+        )
+    return own
+
+
+def _listed(names: Sequence[str], most: int = 8) -> str:
+    text = ", ".join(repr(name) for name in names[:most])
+    return text if len(names) <= most else f"{text} and {len(names) - most} more"
+
+
+def _feature(own: Column, other: Column) -> tuple[Feature | None, str]:
+    """The column of both, or why it is left out; and what was done to it."""
+    kinds = {column.kind for column in (own, other)} - {"empty"}
+    if not kinds:
+        return None, f"Column {own.name!r} has no values in either sample and was left out."
+    if len(kinds) > 1:
+        raise InvalidInput(
+            f"column {own.name!r} holds {_plural(own.kind)} in x and {_plural(other.kind)} in y; convert one of them, "
+            f"or leave it out with columns="
+        )
+    (kind,) = kinds
+    if kind == "category":
+        return _categories(own, other)
+    remark = ""
+    gone = [side for side, column in zip("xy", (own, other), strict=True) if column.kind == "empty"]
+    if gone:
+        remark = f"Column {own.name!r} has no values in {gone[0]}: only that can be compared."
+    return Feature(own.name, kind, own.values, other.values), remark
+
+
+def _plural(kind: Kind) -> str:
+    return {"number": "numbers", "category": "texts", "time": "times", "empty": "nothing"}[kind]
+
+
+def _categories(own: Column, other: Column) -> tuple[Feature | None, str]:
+    """Codes of the categories of both, rare ones in one; free text is no category."""
+    both = own, other
+    sides = [side.values if side.kind == "category" else np.full(len(side.values), None) for side in both]
+    counts: dict[str, int] = {}
+    for value in np.concatenate(sides):
+        if value is not None:
+            counts[value] = counts.get(value, 0) + 1
+    total = sum(counts.values())
+    if len(counts) > max(_FEW, _REPEATED * total):
+        return None, (
+            f"Column {own.name!r} holds {len(counts):,} different texts in {total:,} rows: texts that hardly repeat "
+            f"are no categories, and the column was left out."
+        )
+    levels = sorted(counts, key=lambda level: (-counts[level], level))
+    remark = ""
+    if len(levels) > _LEVELS:
+        remark = (
+            f"Column {own.name!r} has {len(levels):,} categories; the {_LEVELS - 1} most frequent count by themselves, "
+            f"the others as one."
+        )
+        levels = [*levels[: _LEVELS - 1], OTHER]
+    codes = {level: float(code) for code, level in enumerate(levels)}
+    rest = float(len(levels) - 1)
+    x, y = (np.array([np.nan if value is None else codes.get(value, rest) for value in side]) for side in sides)
+    return Feature(own.name, "category", x, y, tuple(levels)), remark
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """Rows as points.
+
+    Parameters
+    ----------
+    x, y : ndarray, shape (n, D) and (m, D)
+    owners : tuple of int
+        Of each coordinate, the index of the feature that it stems from.
+    """
+
+    x: _F
+    y: _F
+    owners: tuple[int, ...]
+
+
+def encoded(pair: Pair, x_rows: NDArray[np.intp], y_rows: NDArray[np.intp], *, standardize: bool) -> Encoded:
+    """Some rows of both tables as points.
+
+    A number is itself or, standardised, in units of its deviation from the median of the pooled values; a missing one
+    is that median, and a coordinate of its own says so. A category has a coordinate of 0 and 1, and categories are the
+    root of 2 apart, as two draws of a standardised number are in the square mean; so is a gap from a number.
+    """
+    blocks: list[tuple[_F, _F]] = []
+    owners: list[int] = []
+    for at, feature in enumerate(pair.features):
+        sides = feature.x[x_rows], feature.y[y_rows]
+        found = _one_hot(feature, sides) if feature.kind == "category" else _numeric(feature, sides, standardize)
+        blocks.append(found)
+        owners += [at] * found[0].shape[1]
+    x, y = (np.concatenate([block[side] for block in blocks], axis=1) for side in (0, 1))
+    return Encoded(x, y, tuple(owners))
+
+
+def _one_hot(feature: Feature, sides: tuple[_F, _F]) -> tuple[_F, _F]:
+    """A coordinate for each category, and one for gaps if there are any; a single one for two categories."""
+    count = len(feature.levels) + int(feature.has_gaps)
+    codes = [np.nan_to_num(side, nan=float(count - 1)).astype(np.intp) for side in sides]
+    if count == 2:
+        return codes[0][:, None] * np.sqrt(2.0), codes[1][:, None] * np.sqrt(2.0)
+    found = [np.eye(count)[side] for side in codes]
+    return found[0], found[1]
+
+
+def _numeric(feature: Feature, sides: tuple[_F, _F], standardize: bool) -> tuple[_F, _F]:
+    """The numbers, and whether they are there if some are not."""
+    together = np.concatenate(feature.present)
+    centre, spread = float(np.median(together)), feature.spread
+    height = np.sqrt(2.0) * (1.0 if standardize or spread == 0 else spread)
+    found = []
+    for side in sides:
+        gone = np.isnan(side)
+        filled = np.where(gone, centre, side)
+        if standardize:
+            halves = filled / 2 - centre / 2  # the difference itself may be beyond float64
+            filled = halves / (spread / 2) if spread > 0 else np.zeros(len(side))
+        found.append(np.stack([filled, gone * height], axis=1) if feature.has_gaps else filled[:, None])
+    return found[0], found[1]

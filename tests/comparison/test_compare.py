@@ -1,0 +1,273 @@
+"""`compare` against the verbs it is made of, and on tables of every kind."""
+
+from __future__ import annotations
+
+import json
+import math
+import pickle
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import divkit
+from divkit import InvalidInput
+from divkit.comparison._pair import encoded, matched
+
+ALL = {name for name in divkit.DIVERGENCES if name not in ("gan", "wasserstein1", "wasserstein2")}
+
+
+def people(n: int, shift: float, seed: int) -> dict[str, Any]:
+    rng = np.random.default_rng(seed)
+    return {
+        "height": rng.normal(170 + shift, 10, n),
+        "town": rng.choice(["a", "b", "c"], n),
+        "income": np.where(rng.random(n) < 0.1 + shift / 50, np.nan, rng.lognormal(8, 1, n)),
+        "children": rng.poisson(1.5, n),
+        "note": [f"text {i}" for i in range(n)],
+    }
+
+
+@pytest.fixture(scope="module")
+def found() -> divkit.Comparison:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # what a part warns of is a remark
+        return divkit.compare(people(300, 5.0, 0), people(250, 0.0, 1), rng=0)
+
+
+def test_points_are_compared_by_the_verbs(rng: np.random.Generator) -> None:
+    x, y = rng.normal(size=(120, 3)), rng.normal([1.0, 0.0, 0.0], size=(90, 3))
+    found = divkit.compare(x, y, rng=0)
+    assert found.wasserstein1 == pytest.approx(divkit.wasserstein1(x, y), rel=1e-9)
+    assert found.wasserstein1.bound == "exact"
+    assert set(found.divergences) == ALL
+    assert all(value.bound == "lower" for value in found.divergences.values())
+    assert found.p_value == 0.001
+    assert found.changed == ["column 0"]
+    assert found.bounds.lower.interval[0] <= 1.0 <= found.bounds.upper.interval[1]
+    for j in range(3):
+        column = next(own for own in found.columns if own.name == f"column {j}")
+        assert column.distance == pytest.approx(divkit.wasserstein1(x[:, j], y[:, j]), rel=1e-12)
+        pooled = np.concatenate([x[:, j], y[:, j]]).std()
+        assert column.relative == pytest.approx(column.distance / pooled, rel=1e-9)
+        assert column.means == pytest.approx((x[:, j].mean(), y[:, j].mean()))
+        assert column.spreads == pytest.approx((x[:, j].std(), y[:, j].std()))
+
+
+def test_what_moved_is_found_and_said(found: divkit.Comparison) -> None:
+    assert {"height", "income"} <= set(found.changed)
+    by_name = {column.name: column for column in found.columns}
+    assert by_name["income"].missing_adjusted < 0.05 < by_name["income"].adjusted
+    assert by_name["income"].missing == pytest.approx(
+        tuple(np.isnan(people(n, s, seed)["income"]).mean() for n, s, seed in ((300, 5.0, 0), (250, 0.0, 1)))
+    )
+    assert by_name["town"].kind == "category"
+    assert by_name["town"].distance == pytest.approx(
+        sum(abs(a - b) for a, b in by_name["town"].shares.values()) / 2, abs=1e-12
+    )
+    assert "note" not in by_name
+    assert any("'note' holds 300 different texts" in remark for remark in found.remarks)
+    assert any("missing in income" in remark for remark in found.remarks)
+    assert "different laws" in found.verdict
+
+
+@pytest.mark.parametrize("library", [pd.DataFrame, pl.DataFrame, lambda held: pl.DataFrame(held).to_arrow()])
+def test_every_library_gives_the_same_comparison(library: Any, found: divkit.Comparison) -> None:
+    other = divkit.compare(library(people(300, 5.0, 0)), library(people(250, 0.0, 1)), rng=0)
+    assert other.to_json() == found.to_json()
+
+
+def test_columns_are_matched_by_name(found: divkit.Comparison) -> None:
+    y = people(250, 0.0, 1)
+    other = divkit.compare(people(300, 5.0, 0), dict(reversed(y.items())), rng=0)
+    assert other.to_json() == found.to_json()
+
+
+def test_some_columns() -> None:
+    found = divkit.compare(people(60, 5.0, 0), people(50, 0.0, 1), columns=["town", "height"], rng=0)
+    assert {column.name for column in found.columns} == {"town", "height"}
+
+
+def test_json_is_json_and_pickles_stay(found: divkit.Comparison) -> None:
+    held = json.loads(found.to_json(), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert held["n"] == 300
+    assert held["divergences"]["jsd"]["bound"] == "lower"
+    assert pickle.loads(pickle.dumps(found)).to_json() == found.to_json()
+
+
+def test_the_table_has_a_meaning_for_every_number(found: divkit.Comparison) -> None:
+    rows = found.table()
+    assert {"p_value", "jsd", "wasserstein1", "wasserstein1_lower", "wasserstein1_upper", "copies"} <= {
+        row["quantity"] for row in rows
+    }
+    assert all(row["meaning"] and row["method"] and row["kind"] and row["of"] for row in rows)
+    frame = pd.DataFrame(rows)
+    assert len(frame) == len(rows)
+
+
+def test_no_difference_is_no_proof_of_equality() -> None:
+    found = divkit.compare(np.arange(40.0), np.arange(40.0) + 0.5, rng=0)
+    assert found.p_value > 0.05
+    assert "does not prove them equal" in found.verdict
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 10**6), st.floats(1e-12, 1e12), st.floats(-1e6, 1e6))
+def test_standardised_points_have_no_unit(seed: int, scale: float, offset: float) -> None:
+    rng = np.random.default_rng(seed)
+    x, y = {"a": rng.normal(size=20)}, {"a": rng.normal(size=15)}
+    rows = np.arange(20), np.arange(15)
+    one = encoded(matched(x, y, None), *rows, standardize=True)
+    moved = ({"a": (side["a"] + offset / 1e3) * scale} for side in (x, y))
+    other = encoded(matched(*moved, None), *rows, standardize=True)
+    np.testing.assert_allclose(other.x, one.x, atol=1e-9)
+    np.testing.assert_allclose(other.y, one.y, atol=1e-9)
+
+
+def test_categories_and_gaps_are_the_root_of_two_apart() -> None:
+    x = {"c": ["u", "v", "w", None], "d": ["s", "t", "s", "t"], "e": [0.0, 1.0, math.nan, 2.0]}
+    pair = matched(x, x, None)
+    points = encoded(pair, np.arange(4), np.arange(4), standardize=True)
+    owner = np.array(points.owners)
+    for at in (0, 1):
+        own = points.x[:, owner == at]
+        apart = np.linalg.norm(own[:, None] - own[None], axis=2)
+        different = np.array(x["cd"[at]], dtype=object)
+        expected = np.sqrt(2.0) * (different[:, None] != different[None])
+        np.testing.assert_allclose(apart, expected, atol=1e-12)
+    marker = points.x[:, owner == 2][:, 1]
+    np.testing.assert_allclose(marker, [0.0, 0.0, np.sqrt(2.0), 0.0])
+
+
+def test_many_rows_are_drawn_from_and_all_count(rng: np.random.Generator) -> None:
+    x, y = rng.normal(size=(3000, 2)), rng.normal(size=(2500, 2))
+    found = divkit.compare(x, y, rows=200, rng=0)
+    assert found.compared == (200, 200)
+    assert any("200 of the 3,000 rows" in remark for remark in found.remarks)
+    column = next(own for own in found.columns if own.name == "column 0")
+    assert column.distance == pytest.approx(divkit.wasserstein1(x[:, 0], y[:, 0]))
+
+
+def test_copies_and_repetitions_are_counted(rng: np.random.Generator) -> None:
+    x = rng.normal(size=(50, 2))
+    y = np.concatenate([x[:7], x[:1], rng.normal(size=(40, 2))])
+    found = divkit.compare(x, y, rng=0)
+    assert (found.rows.y_copies, found.rows.x_duplicates, found.rows.y_duplicates) == (8, 0, 1)
+    assert any("8 of 48 rows of y are copies" in remark for remark in found.remarks)
+    whole = divkit.compare(np.arange(30) % 3, np.arange(20) % 3, rng=0)
+    assert whole.rows.expected
+    assert not any("copies" in remark for remark in whole.remarks)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-8, 1e8, 1e300])
+def test_any_scale(scale: float, rng: np.random.Generator) -> None:
+    x, y = rng.normal(size=(30, 2)), rng.normal(size=(25, 2)) + 3.0
+    one, other = divkit.compare(x, y, rng=0), divkit.compare(x * scale, y * scale, rng=0)
+    assert other.p_value == one.p_value
+    assert other.wasserstein1 == pytest.approx(float(one.wasserstein1) * scale, rel=1e-9)
+    for a, b in zip(one.columns, other.columns, strict=True):
+        assert (a.name, a.p_value) == (b.name, b.p_value)
+        assert b.distance == pytest.approx(a.distance * scale, rel=1e-9)
+        assert b.relative == pytest.approx(a.relative, rel=1e-9)
+
+
+def test_an_offset_of_1e8(rng: np.random.Generator) -> None:
+    x, y = rng.normal(size=(30, 2)), rng.normal(size=(25, 2)) + 3.0
+    one, other = divkit.compare(x, y, rng=0), divkit.compare(x + 1e8, y + 1e8, rng=0)
+    assert other.wasserstein1 == pytest.approx(float(one.wasserstein1), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [(1, 1), (1, 30), (2, 2), (5, 40), (9, 9), (10, 10)],
+)
+def test_few_rows_give_what_they_can(rows: tuple[int, int], rng: np.random.Generator) -> None:
+    x, y = (rng.normal(size=(count, 2)) for count in rows)
+    found = divkit.compare(x, y, rng=0)
+    assert found.wasserstein1 == pytest.approx(divkit.wasserstein1(x, y))
+    if min(rows) < 10:
+        assert found.divergences == {}
+        assert any("could not be bounded" in remark for remark in found.remarks)
+    json.loads(found.to_json())
+    str(found)
+
+
+@pytest.mark.parametrize(
+    ("x", "y"),
+    [
+        ({"a": [1.0] * 30, "b": np.arange(30.0)}, {"a": [1.0] * 30, "b": np.arange(30.0)}),
+        ({"a": [math.nan] * 30, "b": np.arange(30.0)}, {"a": np.arange(30.0), "b": np.arange(30.0)}),
+        ({"a": ["u"] * 30}, {"a": ["v"] * 30}),
+        ({"a": [None] * 30, "b": ["u"] * 30}, {"a": ["v", None] * 15, "b": ["u"] * 30}),
+        ({"a": np.zeros(30)}, {"a": np.zeros(30)}),
+        ({"a": np.zeros(30)}, {"a": np.ones(30)}),
+        ({"a": pd.date_range("2020-01-01", periods=30)}, {"a": pd.date_range("2021-01-01", periods=30)}),
+    ],
+)
+def test_degenerate_columns(x: dict[str, Any], y: dict[str, Any]) -> None:
+    found = divkit.compare(x, y, rng=0)
+    json.loads(found.to_json())
+    str(found)
+    for column in found.columns:
+        if "b" in x:
+            assert column.name == "a" or column.p_value == 1.0
+    if x is y or np.array_equal(x["a"], y["a"], equal_nan=False):
+        assert found.p_value == 1.0
+        assert found.changed == []
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "options", "message"),
+    [
+        (np.zeros((3, 2)), np.zeros((3, 3)), {}, "same number of columns, got 2 and 3"),
+        ({"a": [1.0], "b": [1.0]}, {"a": [1.0], "c": [1.0]}, {}, r"'b' only in x and 'c' only in y; .*columns=\['a'\]"),
+        ({"a": [1.0]}, np.zeros((3, 1)), {}, "both have names of columns, or neither"),
+        ({"a": [1.0]}, {"a": ["u"]}, {}, "numbers in x and texts in y"),
+        ({"a": [1.0]}, {"a": [1.0]}, {"columns": ["z"]}, "x has no column 'z'; it has 'a'"),
+        ({"a": [1.0]}, {"a": [1.0]}, {"columns": "a"}, "list of names"),
+        ({"a": [1.0]}, {"a": [1.0]}, {"columns": []}, "list of names"),
+        ({"a": [None]}, {"a": [None]}, {}, "nothing is left"),
+        ([1.0], [2.0], {"statistic": "energi"}, "statistic"),
+        ([1.0], [2.0], {"correction": "none"}, "correction"),
+        ([1.0], [2.0], {"standardize": 1}, "standardize"),
+        ([1.0], [2.0], {"rows": 0}, "rows"),
+        ([1.0], [2.0], {"permutations": 0}, "permutations"),
+        ([1.0], [2.0], {"level": 1.0}, "level"),
+        ([1.0], [2.0], {"rng": "seed"}, "rng"),
+        ([1.0, math.inf], [2.0], {}, "finite"),
+    ],
+)
+def test_bad_input_is_refused(x: Any, y: Any, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        divkit.compare(x, y, **options)
+
+
+def test_statistics_without_an_effect_and_statistics_that_refuse(rng: np.random.Generator) -> None:
+    x, y = rng.normal(size=(30, 2)), rng.normal(size=(25, 2))
+    assert divkit.compare(x, y, statistic="knn", rng=0).test.name == "knn"
+    refused = divkit.compare(x, y, statistic="ks", rng=0)
+    assert refused.p_value is None
+    assert any("could not be tested" in remark for remark in refused.remarks)
+    str(refused)
+
+
+def test_the_same_seed_gives_the_same_comparison(rng: np.random.Generator) -> None:
+    x, y = rng.normal(size=(40, 2)), rng.normal(size=(30, 2))
+    assert divkit.compare(x, y, rng=3).to_json() == divkit.compare(x, y, rng=3).to_json()
+
+
+def test_very_many_columns_can_still_be_seen(rng: np.random.Generator) -> None:
+    x, y = rng.normal(size=(60, 120)), rng.normal(size=(60, 120))
+    y[:, 17] += 5.0
+    found = divkit.compare(x, y, rng=0)
+    assert found.changed == ["column 17"]
+
+
+def test_a_bar_is_shown_on_request(capsys: pytest.CaptureFixture[str]) -> None:
+    divkit.compare(np.arange(12.0), np.arange(12.0), progress=True, rng=0)
+    assert "divergences" in capsys.readouterr().err
