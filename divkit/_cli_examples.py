@@ -35,6 +35,7 @@ STUDIES = {
     "earth-mover-piles": Study("The lectures' piles of earth: a plan of cost 5, and the prices that prove it.", False),
     "divergence-ordering": Study("Sequences of laws that converge in some divergences and not in others.", draws=False),
     "likelihood-vs-samples": Study("A high likelihood with samples of noise, and good samples without likelihood."),
+    "noise-smoothing": Study("Noise gives JSD a slope and W1 a bound between laws that do not meet.", draws=False),
     "mode-covering": Study("One Gaussian fitted to two modes: KL covers, reverse KL seeks.", draws=False),
     "mode-collapse": Study("Which GANs keep all modes of a ring, and what lies between; needs torch."),
     "vanishing-gradients": Study("The gradient that reaches a generator as the supports part; needs torch."),
