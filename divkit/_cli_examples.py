@@ -36,6 +36,7 @@ STUDIES = {
     "divergence-ordering": Study("Sequences of laws that converge in some divergences and not in others.", draws=False),
     "likelihood-vs-samples": Study("A high likelihood with samples of noise, and good samples without likelihood."),
     "noise-smoothing": Study("Noise gives JSD a slope and W1 a bound between laws that do not meet.", draws=False),
+    "two-sample-discriminator": Study("A trained discriminator as a two-sample test: its level and its power."),
     "mode-covering": Study("One Gaussian fitted to two modes: KL covers, reverse KL seeks.", draws=False),
     "mode-collapse": Study("Which GANs keep all modes of a ring, and what lies between; needs torch."),
     "vanishing-gradients": Study("The gradient that reaches a generator as the supports part; needs torch."),
