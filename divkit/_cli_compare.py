@@ -12,6 +12,7 @@ from rich.table import Table
 
 from divkit._cli_output import Json, Seed, console, print_json
 from divkit._table_files import read_table
+from divkit.comparison._joint import PARTS
 from divkit.comparison.conditions import parsed_condition
 from divkit.comparison.report import COLUMN_HEADS, NUMBER_HEADS, column_cells, number_cells
 from divkit.comparison.result import Comparison
@@ -42,6 +43,9 @@ def two_tables(
             "where columns have names."
         ),
     ] = None,
+    parts: Annotated[
+        str, typer.Option(help="What is found out about whole rows; columns are always compared.")
+    ] = ",".join(PARTS),
     statistic: Annotated[str, typer.Option(help=f"Of the test: one of {', '.join(STATISTICS)}.")] = "energy",
     correction: Annotated[
         str, typer.Option(help="Of the p-values of columns: benjamini-hochberg or holm.")
@@ -63,6 +67,7 @@ def two_tables(
         *tables,
         columns=None if columns is None else [name.strip() for name in columns.split(",")],
         standardize=standardize,
+        parts=[name.strip() for name in parts.split(",")],
         statistic=statistic,
         correction=correction,
         permutations=permutations,

@@ -37,7 +37,7 @@ _DIVERGENCES: Final = {
 def verdict(found: Comparison) -> str:
     """What was found, in sentences."""
     if found.test is None:
-        first = "The samples could not be tested; the remarks say why."
+        first = "Equal laws were not tested."
     else:
         p = f"p = {found.test.p_value:.3g}, {found.test.name} test"
         if found.test.p_value <= 1 - found.level:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -24,7 +24,9 @@ from divkit.two_sample.permutation import two_sample_test
 from divkit.two_sample.result import TestResult
 from divkit.wasserstein_bounds import Bounds, wasserstein1_bounds
 
-__all__ = ["Joint", "joint"]
+__all__ = ["PARTS", "Joint", "joint"]
+
+PARTS: Final = ("divergences", "wasserstein1", "test")
 
 _F = NDArray[np.float64]
 _IN_ANOTHER_SCALE: Final = "gan"  # of the Jensen-Shannon divergence
@@ -46,6 +48,7 @@ class Joint:
 def joint(
     points: Encoded,
     *,
+    parts: Sequence[str],
     statistic: str | Statistic,
     permutations: int,
     level: float,
@@ -57,6 +60,8 @@ def joint(
     Parameters
     ----------
     points : Encoded
+    parts : sequence of str
+        Of PARTS.
     statistic, permutations, level, rng
         As in `divkit.two_sample_test`.
     advance : callable
@@ -72,14 +77,17 @@ def joint(
         how: dict[str, Any] = {"permutations": permutations, "level": level, "rng": for_test}
         found.test = two_sample_test(points.x, points.y, statistic, **how)
 
-    advance("divergences")
-    attempt("f-divergences could not be bounded", lambda: _divergences(found, points, level, for_fit))
-    advance("W_1")
-    attempt("W_1 between the laws could not be bounded", lambda: _bounds(found, points, level, for_bounds))
-    if found.wasserstein1 is None:
-        attempt("W_1 between the samples was not found", lambda: _between_samples(found, points))
-    advance("test")
-    attempt("equal laws could not be tested", test)
+    if "divergences" in parts:
+        advance("divergences")
+        attempt("f-divergences could not be bounded", lambda: _divergences(found, points, level, for_fit))
+    if "wasserstein1" in parts:
+        advance("wasserstein1")
+        attempt("W_1 between the laws could not be bounded", lambda: _bounds(found, points, level, for_bounds))
+        if found.wasserstein1 is None:
+            attempt("W_1 between the samples was not found", lambda: _between_samples(found, points))
+    if "test" in parts:
+        advance("test")
+        attempt("equal laws could not be tested", test)
     return found
 
 

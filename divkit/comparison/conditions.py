@@ -70,7 +70,7 @@ class Condition:
         if value is None:
             raise Unsupported(
                 f"condition {str(self)!r} cannot be judged, as {self.name} could not be computed: "
-                f"{' '.join(found.remarks) or 'nothing to compute it from'}"
+                f"{' '.join(found.remarks) or 'it was not asked for'}"
             )
         return _OPERATORS[self.sign](value, self.limit)
 

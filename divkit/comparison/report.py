@@ -14,7 +14,7 @@ from divkit.comparison._svg import drawn_as_svg
 from divkit.comparison.pictures import panels
 
 if TYPE_CHECKING:
-    from divkit.comparison._columns import ColumnComparison
+    from divkit.comparison.columns import ColumnComparison
     from divkit.comparison.result import Comparison
 
 __all__ = ["as_text", "column_cells", "fragment", "number", "number_cells", "page"]

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from divkit.comparison._columns import ColumnComparison
 from divkit.comparison._figures import figures, table_rows, verdict
-from divkit.comparison._rows import RepeatedRows
 from divkit.comparison._shown import Shown
+from divkit.comparison.columns import ColumnComparison
+from divkit.comparison.rows import RepeatedRows
 from divkit.result import Estimate
 from divkit.two_sample.result import TestResult
 from divkit.wasserstein_bounds import Bounds

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from divkit._checks import check_integer, check_level, check_rng
 from divkit._errors import InvalidInput
-from divkit.comparison._columns import ColumnComparison, compare_columns
-from divkit.comparison._joint import Joint, joint
+from divkit.comparison._joint import PARTS, Joint, joint
 from divkit.comparison._pair import Encoded, Pair, encoded, matched
-from divkit.comparison._rows import RepeatedRows, repeated_rows
 from divkit.comparison._shown import Shown, marginal, projection
+from divkit.comparison.columns import ColumnComparison, compare_columns
 from divkit.comparison.result import Comparison
+from divkit.comparison.rows import RepeatedRows, repeated_rows
 from divkit.two_sample import Statistic
 from divkit.two_sample.functions import resolve_statistic
 from divkit.two_sample.multiple import CORRECTIONS
@@ -31,6 +31,7 @@ def compare(
     *,
     columns: Sequence[str] | None = None,
     standardize: bool | None = None,
+    parts: Sequence[str] = PARTS,
     statistic: str | Statistic = "energy",
     correction: str = "benjamini-hochberg",
     permutations: int = 999,
@@ -52,6 +53,8 @@ def compare(
     standardize : bool, optional
         Whether numbers count in standard deviations of their column where rows are compared as wholes. By default they
         do for tables, whose columns have units of their own, and do not for arrays, whose coordinates share one.
+    parts : sequence of str
+        What is found out about whole rows, of "divergences", "wasserstein1" and "test"; columns are always compared.
     statistic : str or Statistic
         Of the test of equal laws, as in `divkit.two_sample_test`.
     correction : {"benjamini-hochberg", "holm"}
@@ -97,6 +100,8 @@ def compare(
     permutations, rows = check_integer("permutations", permutations, 1), check_integer("rows", rows, 1)
     if correction not in CORRECTIONS:
         raise InvalidInput(f"correction must be one of {', '.join(CORRECTIONS)}, got {correction!r}")
+    if isinstance(parts, str) or not set(parts) <= set(PARTS):
+        raise InvalidInput(f"parts must be a list of {', '.join(PARTS)}, got {parts!r}")
     if not (standardize is None or isinstance(standardize, bool)):
         raise InvalidInput(f"standardize must be True, False or None, got {standardize!r}")
     resolved = resolve_statistic(statistic)
@@ -117,7 +122,13 @@ def compare(
             advance=lambda: advance("columns", 1),
         )
         whole = joint(
-            points, statistic=resolved, permutations=permutations, level=level, rng=for_joint, advance=advance
+            points,
+            parts=parts,
+            statistic=resolved,
+            permutations=permutations,
+            level=level,
+            rng=for_joint,
+            advance=advance,
         )
         advance("pictures")
         shown = _shown(pair, points, found, whole, for_pictures)
@@ -185,7 +196,7 @@ def _remarks(pair: Pair, points: Encoded, repeated: RepeatedRows, others: Sequen
 class _Bar:
     """A bar of the stages, weighted by about how long they take."""
 
-    _WEIGHTS: Final = {"columns": 10, "divergences": 45, "W_1": 25, "test": 15, "pictures": 5}
+    _WEIGHTS: Final = {"columns": 10, "divergences": 45, "wasserstein1": 25, "test": 15, "pictures": 5}
 
     def __init__(self, columns: int, shown: bool) -> None:
         from tqdm import tqdm

@@ -29,8 +29,8 @@ class Categories(Statistic):
     >>> import divkit
     >>> from divkit.two_sample.categories import Categories
     >>> found = divkit.two_sample_test([0, 0, 1, 1] * 20, [0, 1, 1, 2] * 20, Categories(), rng=0)
-    >>> found.statistic, found.p_value
-    (0.25, 0.001)
+    >>> found.statistic, found.p_value < 0.01
+    (0.25, True)
     """
 
     name: ClassVar[str] = "categories"

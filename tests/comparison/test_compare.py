@@ -236,6 +236,8 @@ def test_degenerate_columns(x: dict[str, Any], y: dict[str, Any]) -> None:
         ([1.0], [2.0], {"correction": "none"}, "correction"),
         ([1.0], [2.0], {"standardize": 1}, "standardize"),
         ([1.0], [2.0], {"rows": 0}, "rows"),
+        ([1.0], [2.0], {"parts": ["tests"]}, "parts"),
+        ([1.0], [2.0], {"parts": "test"}, "parts"),
         ([1.0], [2.0], {"permutations": 0}, "permutations"),
         ([1.0], [2.0], {"level": 1.0}, "level"),
         ([1.0], [2.0], {"rng": "seed"}, "rng"),
@@ -254,6 +256,20 @@ def test_statistics_without_an_effect_and_statistics_that_refuse(rng: np.random.
     assert refused.p_value is None
     assert any("could not be tested" in remark for remark in refused.remarks)
     str(refused)
+
+
+def test_parts_are_those_of_the_whole(rng: np.random.Generator) -> None:
+    x, y = rng.normal(size=(30, 2)), rng.normal(size=(25, 2)) + 1.0
+    whole = divkit.compare(x, y, rng=0)
+    test, columns = divkit.compare(x, y, parts=["test"], rng=0), divkit.compare(x, y, parts=[], rng=0)
+    assert test.p_value == whole.p_value
+    assert (test.divergences, test.wasserstein1, test.bounds) == ({}, None, None)
+    assert columns.p_value is None
+    for found in (test, columns):
+        assert [own.to_dict() for own in found.columns] == [own.to_dict() for own in whole.columns]
+    assert "not tested" in columns.verdict
+    str(columns)
+    columns.to_html()
 
 
 def test_the_same_seed_gives_the_same_comparison(rng: np.random.Generator) -> None:
