@@ -55,6 +55,7 @@ _PUBLIC = {
     "transport_from_cost": "divkit.transport.emd",
     "LinearProgram": "divkit.transport.lp",
     "Sinkhorn": "divkit.transport.sinkhorn",
+    "sinkhorn_divergence": "divkit.transport.debiased",
     **dict.fromkeys(("MaxSliced", "Sliced"), "divkit.transport.sliced"),
     "Coupling": "divkit.transport",
     "optimal_transport": "divkit.transport.coupling",
@@ -250,6 +251,7 @@ if TYPE_CHECKING:
     from divkit.transport.coupling import (
         optimal_transport as optimal_transport,
     )
+    from divkit.transport.debiased import sinkhorn_divergence as sinkhorn_divergence
     from divkit.transport.emd import (
         EMD as EMD,
     )

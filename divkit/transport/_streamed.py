@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from divkit._threads import parallel_map, workers
 from divkit.transport.dual import c_transform
 
-__all__ = ["Bracket", "Streamed"]
+__all__ = ["Bracket", "Streamed", "in_parallel"]
 
 _F = NDArray[np.float64]
 _S = NDArray[np.float32]
@@ -59,7 +59,7 @@ class Streamed:
     def mean_cost(self) -> float:
         """Of the product of both masses, by a few hundred points of each."""
         some_x, some_y = (slice(None, None, -(-len(points) // _SEVERAL)) for points in (self.x, self.y))
-        costs = self._costs(self.x[some_x], self.y[some_y])
+        costs = self.costs(self.x[some_x], self.y[some_y])
         a, b = self.a[some_x], self.b[some_y]
         return float(a @ costs @ b / (a.sum() * b.sum()))
 
@@ -77,7 +77,7 @@ class Streamed:
             np.exp(block, out=block)
             out[rows] = -epsilon * (top + np.log(block.sum(axis=1)))
 
-        _in_parallel(part, len(own.points), len(other.points))
+        in_parallel(part, len(own.points), len(other.points))
         return out
 
     def bracket(self, f: _S, g: _S, epsilon: float) -> Bracket:
@@ -108,43 +108,43 @@ class Streamed:
         """
         log_x, log_y = f / epsilon + np.log(self.a), g / epsilon + np.log(self.b)
         with np.errstate(divide="ignore"):  # a row or column of which nothing is kept
-            rows = self._sums(self.x, self.y, log_x, log_y, epsilon)
+            rows = self.sums(self.x, self.y, log_x, log_y, epsilon)
             log_x = log_x + np.log(np.minimum(self.a / np.maximum(rows, _TINY), 1.0))
-            columns = self._sums(self.y, self.x, log_y, log_x, epsilon)
+            columns = self.sums(self.y, self.x, log_y, log_x, epsilon)
             kept = np.minimum(self.b / np.maximum(columns, _TINY), 1.0)
             log_y = log_y + np.log(kept)
         missing_x, missing_y = np.empty(len(self.a)), np.maximum(self.b - columns * kept, 0.0)
         sent, spread = np.empty_like(self.a), np.empty_like(self.a)
 
         def part(rows: slice) -> None:
-            plan, costs = self._plan(self.x[rows], self.y, log_x[rows], log_y, epsilon)
+            plan, costs = self.plan(self.x[rows], self.y, log_x[rows], log_y, epsilon)
             missing_x[rows] = np.maximum(self.a[rows] - plan.sum(axis=1), 0.0)
             sent[rows] = np.einsum("ij,ij->i", plan, costs)
             spread[rows] = costs @ missing_y
 
-        _in_parallel(part, len(self.a), len(self.b))
+        in_parallel(part, len(self.a), len(self.b))
         return float(sent.sum()), float(missing_x @ spread / max(float(missing_y.sum()), _TINY))
 
-    def _sums(self, own: _F, other: _F, log_own: _F, log_other: _F, epsilon: float) -> _F:
+    def sums(self, own: _F, other: _F, log_own: _F, log_other: _F, epsilon: float) -> _F:
         """What the plan sends from each point of `own`."""
         out = np.empty(len(own))
 
         def part(rows: slice) -> None:
-            out[rows] = self._plan(own[rows], other, log_own[rows], log_other, epsilon)[0].sum(axis=1)
+            out[rows] = self.plan(own[rows], other, log_own[rows], log_other, epsilon)[0].sum(axis=1)
 
-        _in_parallel(part, len(own), len(other))
+        in_parallel(part, len(own), len(other))
         return out
 
-    def _plan(self, own: _F, other: _F, log_own: _F, log_other: _F, epsilon: float) -> tuple[_F, _F]:
+    def plan(self, own: _F, other: _F, log_own: _F, log_other: _F, epsilon: float) -> tuple[_F, _F]:
         """exp(log_own_i + log_other_j - c_ij/epsilon), and the costs."""
-        costs = self._costs(own, other)
+        costs = self.costs(own, other)
         plan = costs * (-1 / epsilon)
         plan += log_other
         plan += log_own[:, None]
         with np.errstate(over="ignore"):  # rows are then scaled down to nothing
             return np.exp(plan, out=plan), costs
 
-    def _costs(self, x: _F, y: _F) -> _F:
+    def costs(self, x: _F, y: _F) -> _F:
         from scipy.spatial.distance import cdist
 
         if self.p == 2:
@@ -179,7 +179,7 @@ class _Side(NamedTuple):
         return np.asarray(block if p == 1 else block ** np.float32(p))
 
 
-def _in_parallel(part: Callable[[slice], None], rows: int, columns: int) -> None:
+def in_parallel(part: Callable[[slice], None], rows: int, columns: int) -> None:
     """Calls for all rows, in blocks; BLAS is to have one thread."""
     threads = workers() if rows * columns >= _PARALLEL else 1
     step = max(1, min(_ENTRIES // columns, math.ceil(rows / threads)))
