@@ -80,7 +80,7 @@ def _of_test(found: Comparison) -> list[dict[str, Any]]:
         f"of at most alpha."
     )
     first = {
-        "quantity": "p_value", "value": test.p_value, "kind": "exact level", "low": low, "high": high,
+        "quantity": "p_value", "value": test.p_value, "kind": "valid at every size", "low": low, "high": high,
         "level": found.level, "of": "laws", "method": f"{test.name}, permutations", "meaning": meaning,
     }  # fmt: skip
     if test.effect is None:
