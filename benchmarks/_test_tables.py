@@ -87,9 +87,49 @@ def sinkhorn() -> str:
     return markdown(["n = m", "d", "steps", "time", "lower end", "upper end", "memory"], rows) + footer(result)
 
 
+def comparison() -> str:
+    result = load("compare_speed")
+    rows = [
+        [
+            f"{row['n']:,}",
+            seconds(row["all_seconds"]),
+            *(seconds(row[f"{part}_seconds"]) for part in ("columns", "test", "divergences", "wasserstein1", "page")),
+            f"{row['peak_megabytes']:,.0f} MB",
+        ]
+        for row in result["rows"]
+    ]
+    heads = ["rows of each", "all", "columns", "test", "divergences", "W_1", "page", "peak memory so far"]
+    return markdown(heads, rows) + footer(result)
+
+
+def comparison_of_data() -> str:
+    result = load("compare_data")
+    rows = [
+        [
+            row["data"].replace("_", " "),
+            row["split"],
+            f"{row['n']:,} / {row['m']:,}",
+            f"{row['p_value']:.3g}",
+            f"{row['jsd_lower']:.2f}",
+            f"{row['w1_lower']:.2f} to {row['w1_upper']:.2f}",
+            f"{row['changed']} of {row['columns']}",
+            f"{100 * row['found_at_random']:.1f} %",
+            f"{100 * row['columns_at_random']:.1f} %",
+        ]
+        for row in result["rows"]
+    ]
+    heads = [
+        "data", "split", "rows", "p", "JSD at least", "W_1, deviations", "columns that moved",
+        "random splits, p <= 0.05", "random splits, any column",
+    ]  # fmt: skip
+    return markdown(heads, rows) + footer(result)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "two_sample_speed": speed,
     "two_sample_power": power,
     "bounds_sliced": sliced,
+    "compare": comparison,
+    "compare-data": comparison_of_data,
     "bounds_sinkhorn": sinkhorn,
 }

@@ -19,7 +19,7 @@ from _report import finish, median
 from _two_sample_problems import ALTERNATIVES, rows
 
 QUESTION = "How fast are the permutation tests, and what do they see, beside those of hyppo and SciPy?"
-SEED = 20261126
+SEED = 20261127
 OURS = ("energy", "mmd", "mmd_aggregated", "wasserstein1", "knn")
 LEVEL = 0.05
 Row = dict[str, Any]

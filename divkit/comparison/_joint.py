@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from divkit._errors import DivkitWarning
 from divkit.api import wasserstein1
 from divkit.catalog import DIVERGENCES
-from divkit.comparison._noted import noted, sentence
+from divkit.comparison._noted import noted
 from divkit.comparison._pair import Encoded
 from divkit.measures import Samples
 from divkit.methods._samples import sample_refusal
@@ -103,11 +104,21 @@ def _divergences(found: Joint, points: Encoded, level: float, rng: np.random.Gen
         warnings.simplefilter("ignore", DivkitWarning)  # each estimate has its doubts, too, which are said once below
         found.divergences = {div.name: fitted.estimate(div, level) for div in wanted}
     found.log_ratios = fitted.x, fitted.y
-    doubts: dict[str, list[str]] = {}
-    for name, value in found.divergences.items():
+    found.remarks += _doubts(found.divergences)
+
+
+def _doubts(divergences: Mapping[str, Estimate]) -> list[str]:
+    """What speaks against the error bars, each reason once with the divergences that it concerns."""
+    names: dict[str, list[str]] = {}
+    for name, value in divergences.items():
         for doubt in value.info["doubts"]:
-            doubts.setdefault(doubt.replace(name, "the divergence"), []).append(name)
-    found.remarks += [sentence(f"{', '.join(names)}: {doubt}") for doubt, names in doubts.items()]
+            reason = re.sub(rf"\b{name}\b", "it", doubt)
+            reason = re.sub(r", and \w+ then is .*", "; only lower limits mean something", reason)
+            names.setdefault(reason, []).append(name)
+    return [
+        f"{'All divergences' if len(own) == len(divergences) else ', '.join(own)}: {reason}."
+        for reason, own in names.items()
+    ]
 
 
 def _bounds(found: Joint, points: Encoded, level: float, rng: np.random.Generator) -> None:

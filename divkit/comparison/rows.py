@@ -72,7 +72,8 @@ def _keys(pair: Pair) -> _U:
 
 
 def _is_continuous(x: NDArray[np.float64], y: NDArray[np.float64]) -> bool:
-    """Whether most values differ, not all of them whole."""
-    values = np.concatenate([x, y])
-    values = values[~np.isnan(values)]
-    return bool(len(np.unique(values)) > len(values) / 2 and not np.array_equal(values, np.rint(values)))
+    """Whether most values of a sample differ, not all of them whole."""
+    for values in (x[~np.isnan(x)], y[~np.isnan(y)]):
+        if len(np.unique(values)) > len(values) / 2 and not np.array_equal(values, np.rint(values)):
+            return True
+    return False

@@ -52,7 +52,7 @@ def reasons_for_doubt(div: FDivergence, held: HeldOut, d: int) -> list[str]:
     found = []
     if min(n, m) < max(_FEW, _A_DIMENSION * d):
         found.append(
-            f"{min(n, m):.4g} points (effective) are few for {d} dimensions; take at least "
+            f"{min(n, m):.4g} points (effective) are few for {d} dimension{'' if d == 1 else 's'}; take at least "
             f"{max(_FEW, _A_DIMENSION * d)}"
         )
     if math.isinf(div.slope_inf):
