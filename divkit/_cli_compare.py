@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
-from rich.table import Table
+from rich.table import Table as Grid
+from rich.text import Text
 
 from divkit._cli_output import Json, Seed, console, print_json
+from divkit._errors import DivkitError, InvalidInput
 from divkit._table_files import read_table
+from divkit._tables import Table
 from divkit.comparison._joint import PARTS
-from divkit.comparison.conditions import parsed_condition
+from divkit.comparison.conditions import Condition, parsed_condition
 from divkit.comparison.report import COLUMN_HEADS, NUMBER_HEADS, column_cells, number_cells
-from divkit.comparison.result import Comparison
+from divkit.comparison.result import Comparison, written
 from divkit.comparison.verb import compare
 from divkit.two_sample import STATISTICS
 
@@ -33,7 +35,10 @@ def two_tables(
     second: Annotated[str, typer.Argument(metavar="B", help="Another one. The model, or the new one.")],
     html: Annotated[Path | None, typer.Option(help="Write a page with pictures; it needs nothing else.")] = None,
     columns: Annotated[
-        str | None, typer.Option(help="Only these, with commas between; by default all, which both must have.")
+        list[str] | None,
+        typer.Option(
+            help="Only these, with commas between, or one by one; by default all columns, which both must have."
+        ),
     ] = None,
     fail_if: Annotated[list[str] | None, typer.Option(help=_CONDITION)] = None,
     standardize: Annotated[
@@ -62,12 +67,14 @@ def two_tables(
     cannot be judged.
     """
     conditions = [parsed_condition(text) for text in fail_if or []]
+    if html is not None and not html.absolute().parent.is_dir():
+        raise InvalidInput(f"--html {html}: there is no folder {html.parent}; make it first")
     tables = read_table("A", first), read_table("B", second)
     found = compare(
         *tables,
-        columns=None if columns is None else [name.strip() for name in columns.split(",")],
+        columns=None if columns is None else _named(columns, tables[0]),
         standardize=standardize,
-        parts=[name.strip() for name in parts.split(",")],
+        parts=[name.strip() for name in parts.split(",") if name.strip()],
         statistic=statistic,
         correction=correction,
         permutations=permutations,
@@ -78,30 +85,51 @@ def two_tables(
     )
     if html is not None:
         found.to_html(html, title=f"{Path(first).name} and {Path(second).name} compared")
-    held = [condition for condition in conditions if condition.holds(found)]
+    held, unjudged = _judged(conditions, found)
     if as_json:
         failed = [str(condition) for condition in held]
-        print_json({"A": first, "B": second, **found.to_dict(), "failed": failed})
+        print_json(written({"A": first, "B": second, **found.to_dict(), "failed": failed}))
     else:
         _print(found)
         if html is not None:
             typer.echo(f"wrote {html}")
     for condition in held:
         print(f"divkit: condition holds: {condition}", file=sys.stderr)
+    if unjudged is not None:
+        raise unjudged
     if held:
         raise typer.Exit(1)
 
 
+def _named(columns: list[str], table: Table) -> list[str]:
+    """Names of columns; a text that is no name is a list of some."""
+    names = {column.name for column in table.columns}
+    return [name for text in columns for name in ([text] if text in names else map(str.strip, text.split(",")))]
+
+
+def _judged(conditions: list[Condition], found: Comparison) -> tuple[list[Condition], DivkitError | None]:
+    """The conditions that hold, and why one of the others could not be judged."""
+    held: list[Condition] = []
+    unjudged: DivkitError | None = None
+    for condition in conditions:
+        try:
+            if condition.holds(found):
+                held.append(condition)
+        except DivkitError as error:
+            unjudged = unjudged or error
+    return held, unjudged
+
+
 def _print(found: Comparison) -> None:
+    typer.echo(found.verdict)
     wide = console(150)
-    wide.print(found.verdict, markup=False, highlight=False)
     for heads, rows in (
         (NUMBER_HEADS[:5], [number_cells(row)[:5] for row in found.table()]),
         (COLUMN_HEADS, [column_cells(column) for column in found.columns]),
     ):
-        table = Table(*heads)
+        table = Grid(*heads)
         for row in rows:
-            table.add_row(*(escape(cell) for cell in row))
+            table.add_row(*(Text(cell) for cell in row))
         wide.print(table)
     for remark in found.remarks:
-        wide.print(f"- {remark}", markup=False, highlight=False)
+        typer.echo(f"- {remark}")

@@ -39,7 +39,7 @@ def compared(folder: Path, *options: str, suffix: str = "csv") -> int:
 def test_tables_are_printed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert compared(folder) == 0
     printed = capsys.readouterr().out
-    assert "come from different laws" in printed
+    assert "by more than chance" in printed
     for word in ("height", "town", "[bold]x", "Jensen-Shannon", "W1 between the laws"):
         assert word in printed
 
@@ -90,6 +90,26 @@ def test_bad_input_is_exit_code_2(
     assert said.startswith("divkit: ")
     assert message in said
     assert said.count("\n") == 1
+
+
+def test_everything_is_printed_and_judged_before_what_cannot_be_judged_ends_it(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    conditions = ("--fail-if", "p_value < 0.01", "--fail-if", "columns[nobody].jsd > 0")
+    assert compared(folder, "--html", str(tmp_path / "page.html"), *conditions) == 2
+    said = capsys.readouterr()
+    assert "by more than chance" in said.out
+    assert "condition holds: p_value < 0.01" in said.err
+    assert (tmp_path / "page.html").exists()
+    assert compared(folder, "--html", str(tmp_path / "none" / "page.html")) == 2
+    assert "no folder" in capsys.readouterr().err
+
+
+def test_parts_and_columns_one_by_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert compared(folder, "--parts", "", "--columns", "height", "--columns", "town", "--json") == 0
+    held = json.loads(capsys.readouterr().out)
+    assert held["test"] is None
+    assert {column["name"] for column in held["columns"]} == {"height", "town"}
 
 
 def test_missing_files_and_different_columns(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -49,7 +49,7 @@ FLOORS: list[set[str]] = [
     {"two_sample/line"},
     {"two_sample/"},
     {"comparison"},
-    {"comparison/_noted", "comparison/_pair", "comparison/conditions", "comparison/_figures"},
+    {"comparison/_noted", "comparison/_markup", "comparison/_pair", "comparison/conditions", "comparison/_figures"},
     {"comparison/"},
     {"comparison/_joint", "comparison/_shown", "comparison/pictures"},
     {"comparison/_svg"},

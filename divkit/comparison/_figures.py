@@ -30,28 +30,34 @@ _DIVERGENCES: Final = {
     "hellinger": "The metric between 0 and 1 of the same overlap.",
     "total_variation": "The largest difference in the probability of any event; the best guess of a row's sample is "
     "right with (1 + TV)/2.",
-    "jeffreys": "KL in both directions together.",
+    "jeffreys": "The sum of KL in both directions.",
 }
 
 
 def verdict(found: Comparison) -> str:
     """What was found, in sentences."""
+    return " ".join(part for part in (_of_laws(found), _of_columns(found)) if part)
+
+
+def _of_laws(found: Comparison) -> str:
     if found.test is None:
-        first = "Equal laws were not tested."
-    else:
-        p = f"p = {found.test.p_value:.3g}, {found.test.name} test"
-        if found.test.p_value <= 1 - found.level:
-            first = f"The samples come from different laws ({p})."
-        else:
-            first = (
-                f"No difference between the laws was found ({p}). That does not prove them equal: the upper bounds say "
-                f"how far apart they may be."
-            )
-    changed = found.changed
-    if changed:
-        names = ", ".join(changed[:4]) + (f" and {len(changed) - 4} more" if len(changed) > 4 else "")
-        return f"{first} {len(changed)} of {len(found.columns)} columns moved: {names}."
-    return f"{first} No column moved by itself." if len(found.columns) > 1 else first
+        return "Equal laws were not tested."
+    p = f"p = {found.test.p_value:.3g}, {found.test.name} test"
+    if found.test.p_value <= found.alpha:
+        return f"The samples differ by more than chance makes of equal laws ({p})."
+    unproved = f"No more difference than chance makes of equal laws ({p}). That does not prove the laws equal"
+    if found.bounds is None:
+        return f"{unproved}."
+    return f"{unproved}: W1 between them may be up to {found.bounds.upper.interval[1]:.3g}."  # type: ignore[index]
+
+
+def _of_columns(found: Comparison) -> str:
+    if all(column.adjusted is None for column in found.columns):
+        return "No column was tested by itself."
+    if found.changed:
+        names = ", ".join(found.changed[:4]) + (f" and {len(found.changed) - 4} more" if len(found.changed) > 4 else "")
+        return f"{len(found.changed)} of {len(found.columns)} columns moved: {names}."
+    return "No column by itself shows a difference." if len(found.columns) > 1 else ""
 
 
 def table_rows(found: Comparison) -> list[dict[str, Any]]:
@@ -60,11 +66,10 @@ def table_rows(found: Comparison) -> list[dict[str, Any]]:
     rows += [_row(name, value, _DIVERGENCES.get(name, "")) for name, value in found.divergences.items()]
     rows += _of_w1(found)
     copies = (
-        f"Of {found.m:,} rows of y; a model that memorises has many, data with few different values as well."
-        if found.m
-        else ""
+        f"Of {found.m:,} rows of y, those that equal a row of x in every column that is compared; a model that "
+        f"memorises has many, data with few different values as well."
     )
-    rows.append(_counted("copies", found.rows.y_copies, "Rows of y that equal a row of x in every column. " + copies))
+    rows.append(_counted("copies", found.rows.y_copies, copies))
     rows.append(_counted("x_duplicates", found.rows.x_duplicates, "Rows of x that an earlier one equals."))
     rows.append(_counted("y_duplicates", found.rows.y_duplicates, "Rows of y that an earlier one equals."))
     return rows
@@ -75,9 +80,9 @@ def _of_test(found: Comparison) -> list[dict[str, Any]]:
     test = found.test
     low, high = test.p_interval(found.level)
     meaning = (
-        f"How often the {test.name} statistic is as large when rows are dealt to the samples at random "
-        f"({len(test.null):,} times): small where the laws differ; if they are equal, at most alpha with a probability "
-        f"of at most alpha."
+        f"How often the {test.name} statistic is at least as large when rows are dealt to the samples at random "
+        f"({len(test.null):,} times): small where the laws differ. If they are equal, it is below alpha with a "
+        f"probability of at most alpha, whatever alpha."
     )
     first = {
         "quantity": "p_value", "value": test.p_value, "kind": "valid at every size", "low": low, "high": high,
@@ -86,13 +91,20 @@ def _of_test(found: Comparison) -> list[dict[str, Any]]:
     if test.effect is None:
         return [first]
     name = test.effect.divergence
-    return [first, _row(name if name != "wasserstein1" else "effect", test.effect, "The size of what was tested.")]
+    return [
+        first,
+        _row(
+            name if name != "wasserstein1" else "effect",
+            test.effect,
+            f"The size of what was tested, between {_rows(found)}.",
+        ),
+    ]
 
 
 def _of_w1(found: Comparison) -> list[dict[str, Any]]:
     rows = []
     if found.wasserstein1 is not None:
-        meaning = f"How far mass has to be moved, on average, to make x into y, in {found.unit}."
+        meaning = f"How far mass has to be moved, on average, to make {_rows(found)} of x those of y, in {found.unit}."
         rows.append(_row("wasserstein1", found.wasserstein1, meaning))
     if found.null is not None:
         meaning = (
@@ -102,9 +114,20 @@ def _of_w1(found: Comparison) -> list[dict[str, Any]]:
         rows.append({**_counted("wasserstein1_null", found.null, meaning), "method": "exact transport"})
     if found.bounds is not None:
         lower, upper = found.bounds
-        rows.append(_row("wasserstein1_lower", lower, "W1 between the laws is at least this."))
-        rows.append(_row("wasserstein1_upper", upper, "W1 between the laws is at most this."))
+        both = f"With probability {found.level:g} W1 between the laws is above this limit and below the upper one"
+        rows.append(
+            _row("wasserstein1_lower", lower, f"{both}; the value itself is the mean difference of a fitted function.")
+        )
+        meaning = "The other limit; the value itself is W1 between samples, which on average is too large."
+        rows.append(_row("wasserstein1_upper", upper, meaning))
     return rows
+
+
+def _rows(found: Comparison) -> str:
+    """What stands for the samples."""
+    if found.compared == (found.n, found.m):
+        return "the rows"
+    return f"the {found.compared[0]:,} and {found.compared[1]:,} rows drawn"
 
 
 def _row(name: str, value: Estimate, meaning: str) -> dict[str, Any]:
@@ -161,4 +184,4 @@ def figures(found: Comparison) -> dict[str, float | None]:
     return held
 
 
-_OF_COLUMNS: Final = ("p_value", "adjusted", "distance", "relative", "missing_p_value", "missing_adjusted")
+_OF_COLUMNS: Final = ("p_value", "adjusted", "distance", "relative", "missing_p_value")

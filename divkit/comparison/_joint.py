@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from divkit._errors import DivkitWarning
+from divkit._errors import DegenerateDataWarning, DivkitWarning
 from divkit.api import wasserstein1
 from divkit.catalog import DIVERGENCES
 from divkit.comparison._noted import noted
@@ -49,7 +49,7 @@ class Joint:
 def joint(
     points: Encoded,
     *,
-    parts: Sequence[str],
+    parts: Collection[str],
     statistic: str | Statistic,
     permutations: int,
     level: float,
@@ -61,7 +61,7 @@ def joint(
     Parameters
     ----------
     points : Encoded
-    parts : sequence of str
+    parts : collection of str
         Of PARTS.
     statistic, permutations, level, rng
         As in `divkit.two_sample_test`.
@@ -99,7 +99,9 @@ def _divergences(found: Joint, points: Encoded, level: float, rng: np.random.Gen
         div for name, div in DIVERGENCES.items() if sample_refusal(div, P, Q) is None and name != _IN_ANOTHER_SCALE
     ]
     method.demand(wanted[0], P, Q)
-    fitted = method.fit(P, Q, rng)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DegenerateDataWarning)  # copies are counted, and spoken of, by `repeated_rows`
+        fitted = method.fit(P, Q, rng)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DivkitWarning)  # each estimate has its doubts, too, which are said once below
         found.divergences = {div.name: fitted.estimate(div, level) for div in wanted}
@@ -132,7 +134,7 @@ def _bounds(found: Joint, points: Encoded, level: float, rng: np.random.Generato
     found.wasserstein1 = Estimate(
         float(upper),
         divergence="wasserstein1",
-        method="column_generation",
+        method="line" if points.x.shape[1] == 1 else "column_generation",
         bound="exact",
         estimand="given",
         interval=(max(float(upper) - gap, 0.0), float(upper)),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
 
@@ -17,10 +17,9 @@ from divkit._unit import in_unit
 __all__ = ["Encoded", "Feature", "Pair", "encoded", "matched"]
 
 _F = NDArray[np.float64]
-_LEVELS: Final = 50  # categories of a column that count by themselves
-_REPEATED: Final = 0.5  # share of different texts above which a column is no category
-_FEW: Final = 20  # texts of which any number may differ
-OTHER: Final = "(other)"
+_LEVELS: Final = 50  # categories of a column that count by themselves in whole rows
+_REPEATED: Final = 0.5  # share of different texts in a sample above which a column is no category
+_FEW: Final = 20  # so many different texts are categories, however seldom each is
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +33,7 @@ class Feature:
     x, y : ndarray, shape (n,) and (m,)
         Numbers, or the codes of categories; NaN where a value is missing.
     levels : tuple of str
-        Names of the categories, empty for numbers.
+        Names of the categories, the most frequent first; empty for numbers.
     """
 
     name: str
@@ -84,7 +83,7 @@ class Pair:
     remarks: tuple[str, ...]
 
 
-def matched(x: Any, y: Any, columns: Sequence[str] | None) -> Pair:
+def matched(x: Any, y: Any, columns: Iterable[Any] | None) -> Pair:
     """Both tables with the columns in the order of x, or those asked for.
 
     Raises
@@ -93,6 +92,8 @@ def matched(x: Any, y: Any, columns: Sequence[str] | None) -> Pair:
         As `as_table`, and for columns that are in one of them only, or numbers in one and texts in the other.
     """
     a, b = as_table("x", x), as_table("y", y)
+    if not a.named and not b.named and len(a.columns) == len(b.columns):
+        b = Table(tuple(replace(own, name=other.name) for own, other in zip(b.columns, a.columns, strict=True)), False)
     if a.named != b.named:
         raise InvalidInput(
             "x and y must both have names of columns, or neither: one of them is a dataframe or a mapping, the other "
@@ -111,17 +112,18 @@ def matched(x: Any, y: Any, columns: Sequence[str] | None) -> Pair:
     return Pair(tuple(features), len(a), len(b), a.named, tuple(remarks))
 
 
-def _names(a: Table, b: Table, columns: Sequence[str] | None) -> list[str]:
+def _names(a: Table, b: Table, columns: Iterable[Any] | None) -> list[str]:
     """Which columns are compared, in order."""
     own, other = ([column.name for column in table.columns] for table in (a, b))
     if columns is not None:
-        if isinstance(columns, str) or not all(isinstance(name, str) for name in columns) or not columns:
+        wanted = [] if isinstance(columns, str) else list(dict.fromkeys(str(name) for name in columns))
+        if not wanted:
             raise InvalidInput(f"columns must be a non-empty list of names, got {columns!r}")
-        for name in columns:
+        for name in wanted:
             for table, names in (("x", own), ("y", other)):
                 if name not in names:
                     raise InvalidInput(f"columns: {table} has no column {name!r}; it has {_listed(names)}")
-        return list(dict.fromkeys(columns))
+        return wanted
     if not a.named and len(own) != len(other):
         raise InvalidInput(f"x and y must have the same number of columns, got {len(own)} and {len(other)}")
     only = [name for name in own if name not in other], [name for name in other if name not in own]
@@ -156,7 +158,7 @@ def _feature(own: Column, other: Column) -> tuple[Feature | None, str]:
     remark = ""
     gone = [side for side, column in zip("xy", (own, other), strict=True) if column.kind == "empty"]
     if gone:
-        remark = f"Column {own.name!r} has no values in {gone[0]}: only that can be compared."
+        remark = f"Column {own.name!r} has no values in {gone[0]}: only how many values are missing is compared."
     return Feature(own.name, kind, own.values, other.values), remark
 
 
@@ -172,23 +174,24 @@ def _categories(own: Column, other: Column) -> tuple[Feature | None, str]:
     for value in np.concatenate(sides):
         if value is not None:
             counts[value] = counts.get(value, 0) + 1
-    total = sum(counts.values())
-    if len(counts) > max(_FEW, _REPEATED * total):
-        return None, (
-            f"Column {own.name!r} holds {len(counts):,} different texts in {total:,} rows: texts that hardly repeat "
-            f"are no categories, and the column was left out."
-        )
+    for name, side in zip("xy", sides, strict=True):
+        held = [value for value in side if value is not None]
+        different = len(set(held))
+        if different > max(_FEW, _REPEATED * len(held)):
+            return None, (
+                f"Column {own.name!r} holds {different:,} different texts in {len(held):,} rows of {name}: texts that "
+                f"hardly repeat are no categories, and the column was left out."
+            )
     levels = sorted(counts, key=lambda level: (-counts[level], level))
     remark = ""
     if len(levels) > _LEVELS:
         remark = (
-            f"Column {own.name!r} has {len(levels):,} categories; the {_LEVELS - 1} most frequent count by themselves, "
-            f"the others as one."
+            f"Column {own.name!r} has {len(levels):,} categories: by itself, each of them counts; in whole rows the "
+            f"{_LEVELS - 1} most frequent do and the others are one, so that W1 of whole rows does not see what "
+            f"differs among these."
         )
-        levels = [*levels[: _LEVELS - 1], OTHER]
     codes = {level: float(code) for code, level in enumerate(levels)}
-    rest = float(len(levels) - 1)
-    x, y = (np.array([np.nan if value is None else codes.get(value, rest) for value in side]) for side in sides)
+    x, y = (np.array([np.nan if value is None else codes[value] for value in side]) for side in sides)
     return Feature(own.name, "category", x, y, tuple(levels)), remark
 
 
@@ -228,8 +231,9 @@ def encoded(pair: Pair, x_rows: NDArray[np.intp], y_rows: NDArray[np.intp], *, s
 
 def _one_hot(feature: Feature, sides: tuple[_F, _F]) -> tuple[_F, _F]:
     """A coordinate for each category, and one for gaps if there are any; a single one for two categories."""
-    count = len(feature.levels) + int(feature.has_gaps)
-    codes = [np.nan_to_num(side, nan=float(count - 1)).astype(np.intp) for side in sides]
+    kept = min(len(feature.levels), _LEVELS)  # the last one stands for itself and all that are less frequent
+    count = kept + int(feature.has_gaps)
+    codes = [np.where(np.isnan(side), count - 1, np.minimum(side, kept - 1)).astype(np.intp) for side in sides]
     if count == 2:
         return codes[0][:, None] * np.sqrt(2.0), codes[1][:, None] * np.sqrt(2.0)
     found = [np.eye(count)[side] for side in codes]

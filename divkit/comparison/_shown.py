@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import numpy as np
@@ -18,6 +18,7 @@ __all__ = ["Marginal", "Projection", "Shown", "as_date", "marginal", "projection
 _F = NDArray[np.float64]
 _BINS: Final = 40  # at most
 _PER_ROOT: Final = 2.5  # cells for each cube root of the smaller sample
+_WHOLE: Final = 2.0**52  # below which whole numbers have cells of their own
 _LEVELS: Final = 12  # categories drawn
 _FITTED: Final = 2000  # rows of each sample that a direction is sought with
 _FEWEST: Final = 20
@@ -88,7 +89,7 @@ class Shown:
 
 def as_date(days: float) -> str:
     """The date so many days after the beginning of 1970."""
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=float(days))).date().isoformat()
+    return str(np.datetime64(math.floor(days), "D"))
 
 
 def marginal(feature: Feature) -> Marginal:
@@ -113,10 +114,16 @@ def _histograms(name: str, kind: Kind, x: _F, y: _F) -> Marginal:
         low, high = np.nextafter([low, high], [-np.inf, np.inf])
     values = np.unique(together)
     bins = int(np.clip(_PER_ROOT * min(len(x), len(y)) ** (1 / 3), 8, _BINS))
-    if len(values) <= _BINS and np.array_equal(values, np.rint(values)) and np.ptp(values) < _BINS:
+    if (
+        len(values) <= _BINS
+        and float(np.abs(values).max()) < _WHOLE
+        and np.array_equal(values, np.rint(values))
+        and np.ptp(values) < _BINS
+    ):
         edges = np.arange(values[0], values[-1] + 2.0) - 0.5
     else:
-        edges = low + (high / bins - low / bins) * np.arange(bins + 1.0)
+        parts = np.linspace(0.0, 1.0, bins + 1)
+        edges = low * (1 - parts) + high * parts
         edges[-1] = high
     if not (np.diff(edges) > 0).all():  # fewer floats than cells
         edges = np.unique(edges) if len(np.unique(edges)) > 1 else np.array([low, np.nextafter(high, np.inf)])

@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from html import escape
 from typing import TYPE_CHECKING, Final
 
 from divkit._errors import require
+from divkit.comparison._markup import escape
 from divkit.comparison.pictures import Look, plain_text
 
 if TYPE_CHECKING:
@@ -51,9 +51,15 @@ def _embedded(svg: str, alternative: str, prefix: str) -> str:
     svg = re.sub(r"<!--.*?-->", "", svg, flags=re.DOTALL)
     open_tag, rest = svg.split(">", 1)
     open_tag = re.sub(r'\s(?:width|height|xmlns:xlink|version)="[^"]*"', "", open_tag)
-    rest = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', rest)
-    rest = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", rest)
-    rest = re.sub(r'xlink:href="#([^"]+)"', rf'href="#{prefix}-\1"', rest)
-    for stand_in, name in _STANDS_FOR.items():
-        rest = rest.replace(stand_in, f"var(--{name})")
+    rest = re.sub(r"<[^>]+>", lambda tag: _of_page(tag[0], prefix), rest)  # names of columns are texts between them
     return f'{open_tag} role="img" aria-label="{escape(alternative)}">{rest.strip()}'
+
+
+def _of_page(tag: str, prefix: str) -> str:
+    """A tag with the names and colours of the page."""
+    tag = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', tag)
+    tag = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", tag)
+    tag = re.sub(r'xlink:href="#([^"]+)"', rf'href="#{prefix}-\1"', tag)
+    for stand_in, name in _STANDS_FOR.items():
+        tag = tag.replace(stand_in, f"var(--{name})")
+    return tag

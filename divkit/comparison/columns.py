@@ -29,7 +29,8 @@ __all__ = ["ColumnComparison", "compare_columns"]
 
 _F = NDArray[np.float64]
 _STOP: Final = 20  # permuted statistics as large as the observed one after which a test ends
-_MOST: Final = 9999  # permutations
+_MOST: Final = 39_999  # permutations
+_SHOWN: Final = 50  # categories
 _VALUES: Final = 1_000_000  # of each sample in all columns that are permuted
 _FEWEST: Final = 2  # rows of each sample without which nothing can be tested
 
@@ -50,16 +51,18 @@ class ColumnComparison:
         W_1 in standard deviations of the pooled values; total variation as it is.
     jsd : Estimate or None
         Lower bound of the Jensen-Shannon divergence between the laws of the values; None where there are too few.
-    p_value, adjusted : float or None
-        Of a permutation test of the distance, by itself and corrected for all columns. None if it was not tested.
+    p_value : float or None
+        Of a permutation test of the distance. None if it was not tested.
     missing : tuple of two floats
         Shares of missing values in x and in y.
-    missing_p_value, missing_adjusted : float or None
-        Of a test of these shares, where any value is missing.
+    missing_p_value : float or None
+        Of an exact test of these shares, where any value is missing.
+    adjusted : float or None
+        Of the column, corrected for all columns: from `p_value`, or twice the smaller one of both p-values.
     means, spreads : tuple of two floats, or None
         Means and standard deviations in x and y (nan without values); None for categories.
     shares : dict of str to two floats
-        Shares of the categories among the values of x and y.
+        Shares of the most frequent categories among the values of x and y.
     """
 
     name: str
@@ -68,18 +71,12 @@ class ColumnComparison:
     relative: float | None
     jsd: Estimate | None
     p_value: float | None
-    adjusted: float | None
     missing: tuple[float, float]
     missing_p_value: float | None
-    missing_adjusted: float | None
+    adjusted: float | None
     means: tuple[float, float] | None
     spreads: tuple[float, float] | None
     shares: dict[str, tuple[float, float]]
-
-    @property
-    def least_p(self) -> float:
-        """The smaller one of both corrected p-values; 1 without any."""
-        return min(p for p in (self.adjusted, self.missing_adjusted, 1.0) if p is not None)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain Python values."""
@@ -94,7 +91,7 @@ class ColumnComparison:
 
 
 _PLAIN: Final = (
-    "name", "kind", "distance", "relative", "p_value", "adjusted", "missing_p_value", "missing_adjusted",
+    "name", "kind", "distance", "relative", "p_value", "missing_p_value", "adjusted",
 )  # fmt: skip
 
 
@@ -126,34 +123,61 @@ def compare_columns(
         Called after each column.
     """
     rows = _fewer(rows, len(features), rng)
-    tests = sum(1 + feature.has_gaps for feature in features)
-    enough = min(max(permutations, math.ceil(2 * tests / (1 - level))), _MOST)
-    p_values: list[tuple[float | None, float | None]] = []
+    enough = min(max(permutations, math.ceil(4 * len(features) / (1 - level))), max(permutations, _MOST))
     found: list[dict[str, Any]] = []
     doubts: dict[str, list[str]] = {}
     for feature, own in zip(features, rng.spawn(len(features)), strict=True):
-        p_values.append(_p_values(feature, rows, enough, own))
         jsd, messages = noted(partial(_jsd, feature, level))
-        found.append({**_described(feature), "jsd": jsd})
+        p_values = {"p_value": _p_value(feature, rows, enough, own), "missing_p_value": gaps_p_value(feature)}
+        found.append({**_described(feature), "jsd": jsd, **p_values})
         for message in messages:
             doubts.setdefault(message, []).append(feature.name)
         advance()
-    tested = [p for pair in p_values for p in pair if p is not None]
+    together = [_together(held["p_value"], held["missing_p_value"]) for held in found]
+    tested = [p for p in together if p is not None]
     adjusted = iter(CORRECTIONS[correction](tested).tolist() if tested else [])
-    columns = []
-    for described, (p_value, gaps) in zip(found, p_values, strict=True):
-        corrected = [None if p is None else next(adjusted) for p in (p_value, gaps)]
-        columns.append(
-            ColumnComparison(
-                **described,
-                p_value=p_value,
-                adjusted=corrected[0],
-                missing_p_value=gaps,
-                missing_adjusted=corrected[1],
-            )
-        )
+    columns = [
+        ColumnComparison(**held, adjusted=None if p is None else next(adjusted))
+        for held, p in zip(found, together, strict=True)
+    ]
     remarks = [f"JSD of {_listed(names)}: {message}" for message, names in doubts.items()]
-    return sorted(columns, key=lambda column: (column.least_p, -(column.relative or 0.0))), remarks
+    least = max(1 / (1 + enough), 1 / math.comb(len(rows[0]) + len(rows[1]), len(rows[0])) if len(rows[0]) < 50 else 0)
+    if len(tested) * least > 1 - level:
+        remarks.append(
+            f"With {len(tested):,} columns, and p-values of at least {least:.2g} each, the corrected p-value of a "
+            f"single column that moved is at least {min(len(tested) * least, 1.0):.2g}; only several can be told from "
+            f"chance."
+        )
+    return sorted(columns, key=_order), remarks
+
+
+def _order(column: ColumnComparison) -> tuple[float, float]:
+    """What moved most comes first."""
+    return 1.0 if column.adjusted is None else column.adjusted, -(column.relative or 0.0)
+
+
+def _together(p_value: float | None, gaps: float | None) -> float | None:
+    """One p-value of values and gaps: Bonferroni's of both."""
+    both = [p for p in (p_value, gaps) if p is not None]
+    return min(1.0, len(both) * min(both)) if both else None
+
+
+def gaps_p_value(feature: Feature) -> float | None:
+    """Of all ways to deal the gaps to the rows, the share in which their shares differ as much: exact, of all rows.
+
+    None where no value is missing, or none is there.
+    """
+    from scipy.stats import hypergeom
+
+    n, m = len(feature.x), len(feature.y)
+    gone = int(np.isnan(feature.x).sum()), int(np.isnan(feature.y).sum())
+    total = sum(gone)
+    if total in (0, n + m):
+        return None
+    dealt = np.arange(max(0, total - m), min(n, total) + 1)
+    apart = np.abs(dealt * m - (total - dealt) * n)  # times n m: whole numbers
+    extreme = dealt[apart >= abs(gone[0] * m - gone[1] * n)]
+    return min(1.0, float(hypergeom.pmf(extreme, n + m, total, n).sum()))
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -170,21 +194,16 @@ def _fewer(
     return x, y
 
 
-def _p_values(
+def _p_value(
     feature: Feature, rows: tuple[NDArray[np.intp], NDArray[np.intp]], permutations: int, rng: np.random.Generator
-) -> tuple[float | None, float | None]:
-    """Of the values that are there, and of the gaps; few permutations where it is soon clear that nothing moved."""
-    how: dict[str, Any] = {"permutations": permutations, "stop_after": _STOP, "rng": rng}
+) -> float | None:
+    """Of the values that are there; few permutations where it is soon clear that nothing moved."""
     x, y = feature.x[rows[0]], feature.y[rows[1]]
-    gone = np.isnan(x), np.isnan(y)
-    own = gaps = None
-    if min(len(x), len(y)) >= _FEWEST and (gone[0].any() or gone[1].any()):
-        codes = [side.astype(np.float64) for side in gone]
-        gaps = two_sample_test(codes[0], codes[1], Categories(), **how).p_value
-    x, y = x[~gone[0]], y[~gone[1]]
-    if min(len(x), len(y)) >= _FEWEST:
-        own = two_sample_test(x, y, Categories() if feature.kind == "category" else "wasserstein1", **how).p_value
-    return own, gaps
+    x, y = x[~np.isnan(x)], y[~np.isnan(y)]
+    if min(len(x), len(y)) < _FEWEST:
+        return None
+    statistic = Categories() if feature.kind == "category" else "wasserstein1"
+    return two_sample_test(x, y, statistic, permutations=permutations, stop_after=_STOP, rng=rng).p_value
 
 
 def _described(feature: Feature) -> dict[str, Any]:
@@ -206,7 +225,8 @@ def _described(feature: Feature) -> dict[str, Any]:
             "means": None,
             "spreads": None,
             "shares": {
-                name: (float(a), float(b)) for name, a, b in zip(feature.levels, shares[0], shares[1], strict=True)
+                name: (float(a), float(b))
+                for name, a, b in zip(feature.levels[:_SHOWN], shares[0], shares[1], strict=False)
             },
         }
     distance, relative = _distance(x, y, feature.spread) if there else (None, None)

@@ -24,7 +24,7 @@ _OPERATORS: Final[dict[str, Callable[[float, float], bool]]] = {
     "<": operator.lt,
     ">": operator.gt,
 }
-_FORM: Final = re.compile(r"\s*(?P<name>.+?)\s*(?P<sign><=|>=|<|>)\s*(?P<number>[^\s<>=]+)\s*")
+_FORM: Final = re.compile(r"\s*(?P<name>.+?)\s*(?P<sign><=|>=|<|>)\s*(?P<number>[^\s<>=]+)\s*", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Condition:
     limit: float
 
     def __str__(self) -> str:
-        return f"{self.name} {self.sign} {self.limit:g}"
+        return f"{self.name} {self.sign} {self.limit!r}"
 
     def holds(self, found: Comparison) -> bool:
         """Whether it is so.
@@ -64,7 +64,7 @@ class Condition:
             raise InvalidInput(
                 f"condition {str(self)!r} names {self.name!r}, which a comparison does not have; {hint}Known: {whole}, "
                 f"and columns[NAME].adjusted, .p_value, .distance, .relative, .jsd, .jsd.lower, .missing_x, "
-                f".missing_y, .missing_adjusted"
+                f".missing_y, .missing_p_value"
             )
         value = known[self.name]
         if value is None:
@@ -94,7 +94,7 @@ def parsed_condition(text: str) -> Condition:
         limit = math.nan if match is None else float(match["number"])
     except ValueError:
         limit = math.nan
-    if match is None or math.isnan(limit):
+    if match is None or math.isnan(limit) or "_" in match["number"]:
         raise InvalidInput(
             f"a condition is a name, one of < <= > >=, and a number, such as 'p_value < 0.01', got {text!r}"
         )

@@ -123,7 +123,8 @@ def _legend(axes: Axes, look: Look) -> None:
 
 
 def short(name: str) -> str:
-    """A name that fits above a picture."""
+    """A name that fits above a picture, on one line."""
+    name = " ".join("".join(c if c.isprintable() else " " for c in name).split())
     return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from html import escape
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal
 from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING, Any, Final
 
+from divkit.comparison._markup import escape
 from divkit.comparison._shown import as_date
 from divkit.comparison._svg import drawn_as_svg
 from divkit.comparison.pictures import panels
@@ -40,19 +41,35 @@ _NAMES: Final = {
     "x_duplicates": "repeated rows of x",
     "y_duplicates": "repeated rows of y",
 }
+_CONTEXT: Final = Context(prec=800)
 NUMBER_HEADS: Final = ("quantity", "value", "interval", "kind", "method", "meaning")
 COLUMN_HEADS: Final = ("column", "kind", "in x", "in y", "distance", "in deviations", "JSD at least", "p", "missing")
 
 
-def number(value: float | None) -> str:
-    """Four digits, whole numbers as they are, a dash for what is not there."""
+def number(value: float | None, rounding: str = ROUND_HALF_EVEN) -> str:
+    """Four digits, whole numbers as they are, a dash for what is not there.
+
+    Parameters
+    ----------
+    value : float or None
+    rounding : str
+        As in `decimal`: lower limits are rounded down, upper ones up.
+    """
     if value is None or math.isnan(value):
         return "–"
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
-    if isinstance(value, int) or (value == int(value) and abs(value) < 1e6):
-        return f"{int(value):,}"
-    return f"{value:.4g}".replace("-", "−") if "e" not in f"{value:.4g}" else f"{value:.4g}"
+    if value == int(value) and abs(value) < 1e6:
+        return f"{int(value):,}".replace("-", "−")
+    exact = Decimal(value)
+    rounded = float(exact.quantize(Decimal(1).scaleb(exact.adjusted() - 3), rounding, _CONTEXT))
+    text = f"{rounded:,.0f}" if 1e4 <= abs(rounded) < 1e6 else f"{rounded:.4g}"
+    return text.replace("-", "−") if "e" not in text else text.replace("-", "−", int(text[0] == "-"))
+
+
+def percent(share: float) -> str:
+    """One digit after the point; what is not 0 is not shown as 0."""
+    return "<0.1%" if 0 < share < 0.0005 else f"{share:.1%}"
 
 
 def number_cells(row: dict[str, Any]) -> tuple[str, ...]:
@@ -62,11 +79,11 @@ def number_cells(row: dict[str, Any]) -> tuple[str, ...]:
     if low is None:
         interval = "–"
     elif row["kind"] == "lower bound":
-        interval = f"at least {number(low)}, {sure}"
+        interval = f"at least {number(low, ROUND_FLOOR)}, {sure}"
     elif row["kind"] == "upper bound":
-        interval = f"at most {number(high)}, {sure}"
+        interval = f"at most {number(high, ROUND_CEILING)}, {sure}"
     else:
-        interval = f"[{number(low)}, {number(high)}], {sure}"
+        interval = f"[{number(low, ROUND_FLOOR)}, {number(high, ROUND_CEILING)}], {sure}"
     name = _NAMES.get(row["quantity"], row["quantity"])
     return name, number(row["value"]), interval, f"{row['kind']}, {row['of']}", row["method"], row["meaning"]
 
@@ -76,35 +93,47 @@ def column_cells(column: ColumnComparison) -> tuple[str, ...]:
     if column.means is None or column.spreads is None:
         sides = [_largest(column, side) for side in (0, 1)]
     else:
-        sides = [
-            f"{_middle(column.kind, column.means[side])} ± {number(column.spreads[side])}"
-            f"{' days' if column.kind == 'time' else ''}"
-            for side in (0, 1)
-        ]
+        sides = [_moments(column, column.means[side], column.spreads[side]) for side in (0, 1)]
     least = None if column.jsd is None or column.jsd.interval is None else column.jsd.interval[0]
-    distance = number(column.distance)
-    if column.kind == "category" and column.distance is not None:
-        distance += " (TV)"
-    elif column.kind == "time" and column.distance is not None:
+    distance, relative = number(column.distance), number(column.relative)
+    if column.kind == "category":
+        distance, relative = f"{distance} (TV)" if column.distance is not None else distance, "–"
+    elif column.kind in ("time", "duration") and column.distance is not None:
         distance += " days"
     missing = "–"
     if any(column.missing):
-        missing = f"{column.missing[0]:.1%}, {column.missing[1]:.1%}"
-        if column.missing_adjusted is not None:
-            missing += f" (p {number(column.missing_adjusted)})"
-    relative = "–" if column.kind == "category" else number(column.relative)
-    p = number(column.adjusted)
-    return column.name, column.kind, *sides, distance, relative, number(least), p, missing
+        missing = f"{percent(column.missing[0])}, {percent(column.missing[1])}"
+        if column.missing_p_value is not None:
+            missing += f" (p {number(column.missing_p_value, ROUND_CEILING)})"
+    p = number(column.adjusted, ROUND_CEILING)
+    return (
+        " ".join(column.name.split()),
+        column.kind,
+        *sides,
+        distance,
+        relative,
+        number(least, ROUND_FLOOR),
+        p,
+        missing,
+    )
+
+
+def _moments(column: ColumnComparison, mean: float, spread: float) -> str:
+    """Mean and deviation, with units of times."""
+    if math.isnan(mean):
+        return "–"
+    unit = " days" if column.kind in ("time", "duration") else ""
+    return f"{_middle(column.kind, mean)} ± {number(spread)}{unit}"
 
 
 def _middle(kind: str, mean: float) -> str:
-    return number(mean) if kind != "time" or math.isnan(mean) else as_date(mean)
+    return as_date(mean) if kind == "time" else number(mean)
 
 
 def _largest(column: ColumnComparison, side: int) -> str:
     """The most frequent categories of a side."""
     order = sorted(column.shares, key=lambda level: -max(column.shares[level]))[:3]
-    return ", ".join(f"{level} {column.shares[level][side]:.0%}" for level in order)
+    return ", ".join(f"{level} {percent(column.shares[level][side])}" for level in order)
 
 
 def as_text(found: Comparison) -> str:
@@ -158,8 +187,7 @@ def page(found: Comparison, title: str) -> str:
         numbers=_numbers(found),
         columns=_columns(found),
         footer=escape(
-            f"divkit {__version__}. Each interval has its level by itself; p-values of columns are corrected for "
-            f"their number."
+            f"divkit {__version__}. What was drawn at random, such as permutations, is the same for the same seed."
         ),
     )
 
@@ -173,15 +201,25 @@ def _remarks(items: str) -> str:
 
 def _cards(found: Comparison) -> list[str]:
     """The numbers that matter most."""
-    cards = [("p-value of equal laws", number(found.p_value), "small where they differ")]
+    cards = [("p-value of equal laws", number(found.p_value, ROUND_CEILING), "small where they differ")]
     jsd = found.divergences.get("jsd")
     if jsd is not None and jsd.interval is not None:
         cards.append(
-            ("Jensen-Shannon divergence", f"≥ {number(jsd.interval[0])}", f"of at most 0.693; level {found.level:g}")
+            (
+                "Jensen-Shannon divergence",
+                f"≥ {number(jsd.interval[0], ROUND_FLOOR)}",
+                f"of at most 0.693; level {found.level:g}",
+            )
         )
     if found.bounds is not None:
         lower, upper = (bound.interval or (math.nan, math.nan) for bound in found.bounds)
-        cards.append(("W1 between the laws", f"{number(lower[0])} to {number(upper[1])}", f"in {found.unit}"))
+        cards.append(
+            (
+                "W1 between the laws",
+                f"{number(lower[0], ROUND_FLOOR)} to {number(upper[1], ROUND_CEILING)}",
+                f"in {found.unit}",
+            )
+        )
     elif found.wasserstein1 is not None:
         cards.append(("W1 between the samples", number(found.wasserstein1), f"in {found.unit}"))
     cards.append(("columns that moved", f"{len(found.changed)} of {len(found.columns)}", ", ".join(found.changed[:5])))
@@ -200,15 +238,18 @@ def _pictures(found: Comparison) -> list[str]:
 
 
 def _numbers(found: Comparison) -> str:
-    caption = f"Numbers about whole rows; intervals at level {found.level:g}, each by itself."
+    caption = (
+        f"Numbers about whole rows. Each limit holds at the level beside it, by itself; both limits of W1 together at "
+        f"level {found.level:g}."
+    )
     rows = [number_cells(row) for row in found.table()]
     return _table("Numbers", caption, NUMBER_HEADS, rows, [False] * len(rows))
 
 
 def _columns(found: Comparison) -> str:
     caption = (
-        "Distances are W1 in the units of the column, or total variation (TV) for categories; p is corrected for the "
-        "number of columns."
+        "Distances are W1 in the units of the column, or total variation (TV) for categories; p, of values and gaps, "
+        "is corrected for the number of columns, that of gaps in brackets is not."
     )
     moved = [column.name in found.changed for column in found.columns]
     return _table("Columns", caption, COLUMN_HEADS, [column_cells(column) for column in found.columns], moved)

@@ -20,7 +20,7 @@ from divkit.wasserstein_bounds import Bounds
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Comparison"]
+__all__ = ["Comparison", "written"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,7 @@ class Comparison:
     unit : str
         Of W_1, in words.
     level : float
-        Of all intervals, each by itself, and 1 less that of the tests.
+        Of each interval, and of both limits of W_1 together.
     remarks : tuple of str
         What to keep in mind: what was left out, filled in, drawn, or could not be computed.
     shown : Shown
@@ -77,9 +77,14 @@ class Comparison:
         return None if self.test is None else self.test.p_value
 
     @property
+    def alpha(self) -> float:
+        """1 - level, at which tests reject."""
+        return round(1 - self.level, 12)
+
+    @property
     def changed(self) -> list[str]:
-        """Names of the columns of which a corrected p-value, of values or gaps, is at most 1 - level."""
-        return [column.name for column in self.columns if column.least_p <= 1 - self.level]
+        """Names of the columns whose corrected p-value is at most `alpha`."""
+        return [own.name for own in self.columns if own.adjusted is not None and own.adjusted <= self.alpha]
 
     @property
     def verdict(self) -> str:
@@ -125,7 +130,7 @@ class Comparison:
 
     def to_json(self, indent: int | None = 2) -> str:
         """`to_dict` as JSON; infinities as the strings "inf" and "-inf", what is not a number as null."""
-        return json.dumps(_written(self.to_dict()), indent=indent)
+        return json.dumps(written(self.to_dict()), indent=indent)
 
     def plot(self) -> Figure:
         """Columns that moved, the direction of largest difference, log ratios, and the bounds of W_1.
@@ -180,12 +185,12 @@ class Comparison:
         return f"Comparison(n={self.n}, m={self.m}, columns={len(self.columns)}, p_value={p}, changed={self.changed})"
 
 
-def _written(item: Any) -> Any:
+def written(item: Any) -> Any:
     """What JSON has no number for, as text or null."""
     if isinstance(item, dict):
-        return {key: _written(value) for key, value in item.items()}
+        return {key: written(value) for key, value in item.items()}
     if isinstance(item, list | tuple):
-        return [_written(value) for value in item]
+        return [written(value) for value in item]
     if isinstance(item, float) and not math.isfinite(item):
         return None if math.isnan(item) else str(item)
     return item

@@ -14,11 +14,13 @@ __all__ = ["RepeatedRows", "repeated_rows"]
 
 _U = NDArray[np.uint64]
 _SEED: Final = 0x5EED
+_OFTEN: Final = 5  # rows
+_DIGITS: Final = 7  # after the first one
 
 
 @dataclass(frozen=True)
 class RepeatedRows:
-    """How many rows are equal to others in all columns.
+    """How many rows are equal to others in all columns that are compared.
 
     Parameters
     ----------
@@ -26,54 +28,85 @@ class RepeatedRows:
         Rows that an earlier row of the same sample equals.
     y_copies : int
         Rows of y that equal some row of x.
-    expected : bool
-        Whether values are few or whole, so that equal rows say nothing.
+    marked : tuple of three ints
+        Those of x, of y, and copies that have a number of more than eight digits which stands in no other row of its
+        sample, and not often in that one: values that no two draws share by chance, unless the law repeats them.
     """
 
     x_duplicates: int
     y_duplicates: int
     y_copies: int
-    expected: bool
+    marked: tuple[int, int, int]
 
     def to_dict(self) -> dict[str, Any]:
         """As plain Python values."""
-        return asdict(self)
+        return {**asdict(self), "marked": list(self.marked)}
 
 
 def repeated_rows(pair: Pair) -> RepeatedRows:
     """Count them; rows are equal if all values are, gaps included."""
     keys = _keys(pair)
     x, y = keys[: pair.n], keys[pair.n :]
-    known = np.unique(x)
-    continuous = any(_is_continuous(feature.x, feature.y) for feature in pair.features if feature.kind != "category")
+    x_marks, y_marks = _marked(pair, x, 0), _marked(pair, y, 1)
+    x_again, y_again = _again(x), _again(y)
+    copies = np.isin(y, x)
     return RepeatedRows(
-        len(x) - len(known),
-        len(y) - len(np.unique(y)),
-        int(np.isin(y, known).sum()),
-        not continuous,
+        int(x_again.sum()),
+        int(y_again.sum()),
+        int(copies.sum()),
+        (int((x_again & x_marks).sum()), int((y_again & y_marks).sum()), int(np.isin(y, x[x_marks]).sum())),
     )
+
+
+def _again(keys: _U) -> NDArray[np.bool_]:
+    """Where an earlier row is the same."""
+    found = np.ones(len(keys), dtype=bool)
+    found[np.unique(keys, return_index=True)[1]] = False
+    return found
+
+
+def _marked(pair: Pair, keys: _U, side: int) -> NDArray[np.bool_]:
+    """Rows with a number of many digits that occurs in rows of the same key only."""
+    found = np.zeros(len(keys), dtype=bool)
+    for feature in pair.features:
+        if feature.kind != "number":  # times have digits that nobody wrote
+            continue
+        values = feature.y if side else feature.x
+        _, which, counts = np.unique(values, return_inverse=True, return_counts=True)
+        pairs = np.unique(np.stack([which.reshape(-1).astype(np.uint64), keys]), axis=1)[0].astype(np.intp)
+        keys_of_value = np.bincount(pairs, minlength=len(counts))  # in how many different rows it stands
+        rare = (keys_of_value == 1) & (counts <= max(_OFTEN, len(values) // 100))
+        found |= _has_many_digits(values) & rare[which.reshape(-1)]
+    return found
+
+
+def _has_many_digits(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether a number is more than its first eight digits."""
+    present = np.isfinite(values) & (values != 0)
+    mantissas = np.where(present, np.frexp(np.where(present, values, 1.0))[0], 0.0)
+    with np.errstate(divide="ignore"):
+        exponents = np.where(present, np.floor(np.log10(np.abs(np.where(present, values, 1.0)))), 0.0)
+    scaled = np.where(present, values / 10.0 ** np.clip(exponents, -300, 300), mantissas) * 10.0**_DIGITS
+    return np.asarray(present & (np.abs(scaled - np.rint(scaled)) > 1e-5))
 
 
 def _keys(pair: Pair) -> _U:
     """A number for each row of both, equal where rows are.
 
-    Sums of the bits of values times random odd numbers, modulo 2^64, mixed in between: that two different rows of a
-    million get one number has a chance of about 1e-7.
+    The bits of the values of a column are scrambled, which no two of them share, and the columns' numbers added with
+    random odd factors, modulo 2^64: that any two different rows of a million get one key has a chance of about 1e-7.
     """
-    factors = np.random.default_rng(_SEED).integers(2**62, size=(len(pair.features), 2), dtype=np.uint64) * 2 + 1
+    factors = np.random.default_rng(_SEED).integers(2**62, size=len(pair.features), dtype=np.uint64) * 2 + 1
     total = np.zeros(pair.n + pair.m, dtype=np.uint64)
-    for feature, (first, second) in zip(pair.features, factors, strict=True):
+    for feature, factor in zip(pair.features, factors, strict=True):
         values = np.concatenate([feature.x, feature.y]) + 0.0  # no negative zero
         values[np.isnan(values)] = np.nan  # one kind of NaN
-        bits = values.view(np.uint64) * first
-        bits ^= bits >> np.uint64(32)
-        total += bits * second
+        total += _scrambled(values.view(np.uint64)) * factor
     return total
 
 
-def _is_continuous(x: NDArray[np.float64], y: NDArray[np.float64]) -> bool:
-    """Whether most values of a sample differ, not all of them whole."""
-    for values in (x[~np.isnan(x)], y[~np.isnan(y)]):
-        if len(np.unique(values)) > len(values) / 2 and not np.array_equal(values, np.rint(values)):
-            return True
-    return False
+def _scrambled(bits: _U) -> _U:
+    """Every bit depends on all others; one to one (Steele, Lea and Flood 2014)."""
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        bits = (bits ^ (bits >> np.uint64(shift))) * np.uint64(factor)
+    return bits ^ (bits >> np.uint64(31))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -29,9 +29,9 @@ def compare(
     x: Any,
     y: Any,
     *,
-    columns: Sequence[str] | None = None,
+    columns: Iterable[Any] | None = None,
     standardize: bool | None = None,
-    parts: Sequence[str] = PARTS,
+    parts: Collection[str] = PARTS,
     statistic: str | Statistic = "energy",
     correction: str = "benjamini-hochberg",
     permutations: int = 999,
@@ -48,12 +48,12 @@ def compare(
         Independent draws: the data and the model, the old and the new. Dataframes of any library that narwhals or
         Arrow knows, torch tensors, `Samples` without weights. Columns hold numbers, texts, booleans or times; NaN and
         None are missing values. Columns of dataframes are matched by name.
-    columns : sequence of str, optional
+    columns : iterable of str, optional
         Those to compare; by default all, which both must have.
     standardize : bool, optional
         Whether numbers count in standard deviations of their column where rows are compared as wholes. By default they
         do for tables, whose columns have units of their own, and do not for arrays, whose coordinates share one.
-    parts : sequence of str
+    parts : list of str
         What is found out about whole rows, of "divergences", "wasserstein1" and "test"; columns are always compared.
     statistic : str or Statistic
         Of the test of equal laws, as in `divkit.two_sample_test`.
@@ -66,7 +66,7 @@ def compare(
         At most so many of each are compared as wholes and permuted, drawn at random where there are more. Means,
         distances and divergences of single columns, and counts, are of all.
     level : float
-        Of each interval by itself; tests are at 1 - level.
+        Of each interval by itself, and of both limits of W_1 together; tests are at 1 - level.
     progress : bool
         Show a bar on standard error.
     rng : int, numpy.random.Generator or None
@@ -98,9 +98,9 @@ def compare(
     """
     level, generator = check_level(level), check_rng(rng)
     permutations, rows = check_integer("permutations", permutations, 1), check_integer("rows", rows, 1)
-    if correction not in CORRECTIONS:
+    if not (isinstance(correction, str) and correction in CORRECTIONS):
         raise InvalidInput(f"correction must be one of {', '.join(CORRECTIONS)}, got {correction!r}")
-    if isinstance(parts, str) or not set(parts) <= set(PARTS):
+    if not isinstance(parts, list | tuple | set | frozenset) or not all(part in PARTS for part in parts):
         raise InvalidInput(f"parts must be a list of {', '.join(PARTS)}, got {parts!r}")
     if not (standardize is None or isinstance(standardize, bool)):
         raise InvalidInput(f"standardize must be True, False or None, got {standardize!r}")
@@ -177,20 +177,30 @@ def _remarks(pair: Pair, points: Encoded, repeated: RepeatedRows, others: Sequen
     gaps = [feature.name for feature in pair.features if feature.has_gaps and feature.kind != "category"]
     if gaps:
         found.append(
-            f"Values are missing in {', '.join(gaps[:8])}{' and others' if len(gaps) > 8 else ''}: by itself, a column "
-            f"is compared by the values that are there and by how many there are; in whole rows a missing number "
+            f"Values are missing in {', '.join(gaps[:8])}{' and others' if len(gaps) > 8 else ''}: such a column is "
+            f"compared by the values that are there, and by how many are missing; in whole rows a missing number "
             f"counts as the median, and a coordinate of its own says that it is missing."
         )
-    if not repeated.expected:
-        if repeated.y_copies:
+    return tuple(dict.fromkeys([*found, *_of_repeated(pair, repeated), *others]))
+
+
+def _of_repeated(pair: Pair, repeated: RepeatedRows) -> list[str]:
+    """What rows that chance would not repeat mean."""
+    found = []
+    x_again, y_again, copies = repeated.marked
+    if copies:
+        found.append(
+            f"{copies:,} of {pair.m:,} rows of y are copies of rows of x, in numbers of many digits: unless such "
+            f"values repeat by nature, they were not drawn anew (a model would have memorised them), and p-value and "
+            f"bounds, which take rows for independent, do not hold."
+        )
+    for name, count, many in (("x", x_again, pair.n), ("y", y_again, pair.m)):
+        if count:
             found.append(
-                f"{repeated.y_copies:,} of {pair.m:,} rows of y are copies of rows of x: they are not independent, and "
-                f"a model that made them has memorised."
+                f"{count:,} of {many:,} rows of {name} repeat others, in numbers of many digits: unless such values "
+                f"repeat by nature, rows are not independent draws, and p-value and bounds do not hold."
             )
-        for name, count, many in (("x", repeated.x_duplicates, pair.n), ("y", repeated.y_duplicates, pair.m)):
-            if count:
-                found.append(f"{count:,} of {many:,} rows of {name} repeat others: rows are not independent draws.")
-    return tuple(dict.fromkeys([*found, *others]))
+    return found
 
 
 class _Bar:

@@ -89,7 +89,8 @@ class TestResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the permuted statistics as plain Python values, with their mean and deviation instead."""
-        spread = float(self.null.std()) if len(self.null) else 0.0
+        largest = float(np.abs(self.null).max(initial=0.0)) or 1.0  # squares of large ones would overflow
+        spread = float((self.null / largest).std()) * largest if len(self.null) else 0.0
         middle = float(self.null.mean()) if len(self.null) else math.nan
         return {
             "statistic": self.name,

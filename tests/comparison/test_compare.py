@@ -12,12 +12,14 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import divkit
 from divkit import InvalidInput
-from divkit.comparison._pair import encoded, matched
+from divkit.comparison._pair import Feature, encoded, matched
+from divkit.comparison.columns import gaps_p_value
 
 ALL = {name for name in divkit.DIVERGENCES if name not in ("gan", "wasserstein1", "wasserstein2")}
 
@@ -62,7 +64,7 @@ def test_points_are_compared_by_the_verbs(rng: np.random.Generator) -> None:
 def test_what_moved_is_found_and_said(found: divkit.Comparison) -> None:
     assert {"height", "income"} <= set(found.changed)
     by_name = {column.name: column for column in found.columns}
-    assert by_name["income"].missing_adjusted < 0.05 < by_name["income"].adjusted
+    assert by_name["income"].missing_p_value < 0.05 < by_name["income"].p_value
     assert by_name["income"].missing == pytest.approx(
         tuple(np.isnan(people(n, s, seed)["income"]).mean() for n, s, seed in ((300, 5.0, 0), (250, 0.0, 1)))
     )
@@ -73,7 +75,7 @@ def test_what_moved_is_found_and_said(found: divkit.Comparison) -> None:
     assert "note" not in by_name
     assert any("'note' holds 300 different texts" in remark for remark in found.remarks)
     assert any("missing in income" in remark for remark in found.remarks)
-    assert "different laws" in found.verdict
+    assert "by more than chance" in found.verdict
 
 
 @pytest.mark.parametrize("library", [pd.DataFrame, pl.DataFrame, lambda held: pl.DataFrame(held).to_arrow()])
@@ -113,7 +115,7 @@ def test_the_table_has_a_meaning_for_every_number(found: divkit.Comparison) -> N
 def test_no_difference_is_no_proof_of_equality() -> None:
     found = divkit.compare(np.arange(40.0), np.arange(40.0) + 0.5, rng=0)
     assert found.p_value > 0.05
-    assert "does not prove them equal" in found.verdict
+    assert "does not prove the laws equal" in found.verdict
 
 
 @settings(max_examples=20)
@@ -158,10 +160,108 @@ def test_copies_and_repetitions_are_counted(rng: np.random.Generator) -> None:
     y = np.concatenate([x[:7], x[:1], rng.normal(size=(40, 2))])
     found = divkit.compare(x, y, rng=0)
     assert (found.rows.y_copies, found.rows.x_duplicates, found.rows.y_duplicates) == (8, 0, 1)
+    assert found.rows.marked == (0, 1, 8)
     assert any("8 of 48 rows of y are copies" in remark for remark in found.remarks)
-    whole = divkit.compare(np.arange(30) % 3, np.arange(20) % 3, rng=0)
-    assert whole.rows.expected
-    assert not any("copies" in remark for remark in whole.remarks)
+    assert any("1 of 48 rows of y repeat others" in remark for remark in found.remarks)
+
+
+def test_a_sample_compared_with_itself_is_all_copies(rng: np.random.Generator) -> None:
+    x = rng.normal(size=30)
+    found = divkit.compare(x, x, rng=0)
+    assert found.rows.marked == (0, 0, 30)
+    assert any("do not hold" in remark for remark in found.remarks)
+
+
+@pytest.mark.parametrize("kind", ["whole", "rounded", "zeros", "gaps", "hours", "float32 zeros"])
+def test_values_that_repeat_by_nature_are_not_called_copies(kind: str, rng: np.random.Generator) -> None:
+    def draw(n: int) -> dict[str, Any]:
+        values = rng.normal(size=n)
+        often = rng.random(n) < 0.4
+        return {
+            "whole": {"a": rng.integers(0, 3, n)},
+            "rounded": {"a": np.round(values, 2)},
+            "zeros": {"a": np.where(often, 0.0, values), "b": rng.integers(0, 2, n)},
+            "gaps": {"a": np.where(often, np.nan, values)},
+            "hours": {"a": np.datetime64("2026-01-01T00") + rng.integers(0, 300, n)},
+            "float32 zeros": {"a": np.where(often, 0.1, values).astype(np.float32), "b": often},
+        }[kind]
+
+    found = divkit.compare(draw(200), draw(150), parts=[], rng=0)
+    assert found.rows.y_copies > 0
+    assert not any("copies" in remark or "repeat others" in remark for remark in found.remarks)
+
+
+def test_rows_are_equal_if_all_values_are(rng: np.random.Generator) -> None:
+    frames = [pd.DataFrame(rng.integers(0, 3, (n, 3)), columns=list("abc")) for n in (70, 50)]
+    found = divkit.compare(*frames, parts=[], rng=0)
+    x, y = ({tuple(row) for row in frame.to_numpy().tolist()} for frame in frames)
+    assert found.rows.x_duplicates == 70 - len(x)
+    assert found.rows.y_duplicates == 50 - len(y)
+    assert found.rows.y_copies == sum(tuple(row) in x for row in frames[1].to_numpy().tolist())
+
+
+def test_every_category_counts_in_its_column() -> None:
+    common = [f"common {i}" for i in range(49)] * 20
+    x, y = ([*common, *(f"{name} {i % 100}" for i in range(1000))] for name in "xy")
+    found = divkit.compare({"c": x}, {"c": y}, parts=[], rng=0)
+    assert found.columns[0].distance == pytest.approx(1000 / 1980)
+    assert found.changed == ["c"]
+    assert found.rows.y_copies == 980
+    assert any("does not see what differs" in remark for remark in found.remarks)
+
+
+def test_ids_that_both_tables_share_are_no_categories() -> None:
+    names = [f"id {i}" for i in range(60)]
+    found = divkit.compare({"id": names, "a": [1.0, 2.0] * 30}, {"id": names, "a": [1.0, 2.0] * 30}, parts=[], rng=0)
+    assert [column.name for column in found.columns] == ["a"]
+
+
+@given(st.integers(1, 30), st.integers(1, 30), st.data())
+def test_the_test_of_gaps_is_fishers_for_equal_sizes_and_exact_always(n: int, m: int, data: st.DataObject) -> None:
+    gone = data.draw(st.integers(0, n)), data.draw(st.integers(0, m))
+    sides = [np.where(np.arange(size) < k, np.nan, 1.0) for size, k in zip((n, m), gone, strict=True)]
+    found = gaps_p_value(Feature("a", "number", *sides))
+    total = sum(gone)
+    if total in (0, n + m):
+        assert found is None
+        return
+    ways = [math.comb(n, k) * math.comb(m, total - k) for k in range(total + 1)]
+    observed = abs(gone[0] * m - gone[1] * n)
+    expected = sum(way for k, way in enumerate(ways) if abs(k * m - (total - k) * n) >= observed) / sum(ways)
+    assert found == pytest.approx(expected, rel=1e-9)
+    if n == m:
+        table = [[gone[0], n - gone[0]], [gone[1], m - gone[1]]]
+        assert found == pytest.approx(scipy.stats.fisher_exact(table).pvalue, rel=1e-6)
+
+
+def test_too_few_permutations_or_rows_for_so_many_columns_are_said(rng: np.random.Generator) -> None:
+    found = divkit.compare(rng.normal(size=(4, 30)), rng.normal(size=(4, 30)), parts=[], rng=0)
+    assert any("only several can be told from chance" in remark for remark in found.remarks)
+
+
+def test_nothing_tested_is_nothing_found() -> None:
+    found = divkit.compare([[1.0, 2.0]], [[3.0, 4.0]], parts=[], rng=0)
+    assert found.verdict == "Equal laws were not tested. No column was tested by itself."
+
+
+def test_arrays_are_matched_by_position(rng: np.random.Generator) -> None:
+    x = rng.normal(size=20)
+    assert divkit.compare(x, x[:, None] + 1, parts=[], rng=0).columns[0].distance == pytest.approx(1.0)
+
+
+def test_columns_may_be_any_iterable() -> None:
+    frame = pd.DataFrame(np.arange(40.0).reshape(20, 2))
+    for columns in (frame.columns, pd.Series([0, 1]), (name for name in (0, 1))):
+        assert len(divkit.compare(frame, frame, columns=columns, parts=[], rng=0).columns) == 2
+
+
+def test_dates_far_away_and_large_constants_are_shown(rng: np.random.Generator) -> None:
+    for values in (np.array([-3000000, -2000000]).astype("M8[D]"), np.full(2, 1e17), np.array([-1e300, 1e300])):
+        column = np.resize(values, 30)
+        found = divkit.compare({"a": column}, {"a": column}, parts=[], rng=0)
+        str(found)
+        pytest.importorskip("matplotlib")
+        found.to_html()
 
 
 @pytest.mark.parametrize("scale", [1e-300, 1e-8, 1e8, 1e300])
@@ -238,6 +338,8 @@ def test_degenerate_columns(x: dict[str, Any], y: dict[str, Any]) -> None:
         ([1.0], [2.0], {"rows": 0}, "rows"),
         ([1.0], [2.0], {"parts": ["tests"]}, "parts"),
         ([1.0], [2.0], {"parts": "test"}, "parts"),
+        ([1.0], [2.0], {"parts": [["test"]]}, "parts"),
+        ([1.0], [2.0], {"correction": ["holm"]}, "correction"),
         ([1.0], [2.0], {"permutations": 0}, "permutations"),
         ([1.0], [2.0], {"level": 1.0}, "level"),
         ([1.0], [2.0], {"rng": "seed"}, "rng"),

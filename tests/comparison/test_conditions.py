@@ -15,6 +15,7 @@ from divkit.comparison.conditions import Condition, parsed_condition
     [
         ("p_value < 0.01", Condition("p_value", "<", 0.01)),
         ("jsd.lower>=5e-2", Condition("jsd.lower", ">=", 0.05)),
+        ("columns[a\nb].jsd > 1e-3", Condition("columns[a\nb].jsd", ">", 0.001)),
         (" columns[a b.c < d].adjusted <= 1 ", Condition("columns[a b.c < d].adjusted", "<=", 1.0)),
         ("kl > inf", Condition("kl", ">", np.inf)),
     ],
@@ -23,7 +24,9 @@ def test_conditions_are_read(text: str, expected: Condition) -> None:
     assert parsed_condition(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "p_value", "p_value = 1", "p_value == 1", "< 1", "p_value < one", "a < nan"])
+@pytest.mark.parametrize(
+    "text", ["", "p_value", "p_value = 1", "p_value == 1", "< 1", "p_value < one", "a < nan", "a < 1_0"]
+)
 def test_what_is_no_condition_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput, match="a condition is a name"):
         parsed_condition(text)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import html
 import re
 import xml.etree.ElementTree as ET
+from decimal import ROUND_CEILING, ROUND_FLOOR
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import divkit
 from divkit.comparison.pictures import panels
-from divkit.comparison.report import number
+from divkit.comparison.report import number, percent
 
 pytest.importorskip("matplotlib")
 
@@ -154,11 +158,36 @@ def test_few_rows_and_one_column_have_fewer_pictures() -> None:
     ("value", "text"),
     [
         (None, "–"), (float("nan"), "–"), (float("inf"), "∞"), (float("-inf"), "−∞"), (0.0, "0"), (3, "3"),
-        (12345, "12,345"), (0.123456, "0.1235"), (-1.5, "−1.5"), (1e-300, "1e-300"), (1e300, "1e+300"),
+        (12345, "12,345"), (12345.6, "12,350"), (0.123456, "0.1235"), (-1.5, "−1.5"), (1e-300, "1e-300"),
+        (1e300, "1e+300"), (-1.5e-7, "−1.5e-07"),
     ],
 )  # fmt: skip
 def test_numbers_as_text(value: float | None, text: str) -> None:
     assert number(value) == text
+
+
+@given(st.floats(-1e300, 1e300).filter(lambda value: value == 0 or abs(value) > 1e-290))
+def test_limits_are_rounded_to_the_safe_side(value: float) -> None:
+    low, high = (float(number(value, way).replace("−", "-").replace(",", "")) for way in (ROUND_FLOOR, ROUND_CEILING))
+    assert low <= value <= high
+    assert high - low <= 2e-3 * abs(value)
+
+
+@pytest.mark.parametrize(
+    ("share", "text"), [(0.0, "0.0%"), (1e-6, "<0.1%"), (0.0005, "0.1%"), (0.25, "25.0%"), (1.0, "100.0%")]
+)
+def test_shares_that_are_not_0_are_not_shown_as_0(share: float, text: str) -> None:
+    assert percent(share) == text
+
+
+def test_texts_that_look_like_parts_of_a_picture_stay_as_they_are() -> None:
+    names = ('id="q"', "url(#q)", "#010203", "a\nb", "\x00", "\ud800")
+    side = {name: np.arange(20.0) for name in names}
+    page = divkit.compare(side, side, parts=[], rng=0).to_html()
+    Parsed(page)
+    assert 'id="q"' in html.unescape(page)
+    assert ">#010203<" in page
+    assert not re.search("[\x00\ud800]", page)
 
 
 @pytest.mark.parametrize("scale", [1e-300, 1e300])
