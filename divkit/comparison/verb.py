@@ -98,39 +98,20 @@ def compare(
     """
     level, generator = check_level(level), check_rng(rng)
     permutations, rows = check_integer("permutations", permutations, 1), check_integer("rows", rows, 1)
-    if not (isinstance(correction, str) and correction in CORRECTIONS):
-        raise InvalidInput(f"correction must be one of {', '.join(CORRECTIONS)}, got {correction!r}")
-    if not isinstance(parts, list | tuple | set | frozenset) or not all(part in PARTS for part in parts):
-        raise InvalidInput(f"parts must be a list of {', '.join(PARTS)}, got {parts!r}")
-    if not (standardize is None or isinstance(standardize, bool)):
-        raise InvalidInput(f"standardize must be True, False or None, got {standardize!r}")
+    _check_choices(correction, parts, standardize)
     resolved = resolve_statistic(statistic)
     pair = matched(x, y, columns)
     scaled = pair.named if standardize is None else standardize
     for_rows, for_columns, for_joint, for_pictures = generator.spawn(4)
     picked = _some(pair.n, rows, for_rows), _some(pair.m, rows, for_rows)
     points = encoded(pair, *picked, standardize=scaled)
-    with _Bar(len(pair.features), progress) as advance:
-        advance("columns", 0)
-        found, doubts = compare_columns(
-            pair.features,
-            picked,
-            level=level,
-            permutations=permutations,
-            correction=correction,
-            rng=for_columns,
-            advance=lambda: advance("columns", 1),
-        )
-        whole = joint(
-            points,
-            parts=parts,
-            statistic=resolved,
-            permutations=permutations,
-            level=level,
-            rng=for_joint,
-            advance=advance,
-        )
-        advance("pictures")
+    common: dict[str, Any] = {"permutations": permutations, "level": level}
+    with _Bar(len(pair.features), progress) as bar:
+        bar.begin("columns")
+        in_columns: dict[str, Any] = {"correction": correction, "rng": for_columns, "advance": bar.column}
+        found, doubts = compare_columns(pair.features, picked, **common, **in_columns)
+        whole = joint(points, parts=parts, statistic=resolved, **common, rng=for_joint, advance=bar.begin)
+        bar.begin("pictures")
         shown = _shown(pair, points, found, whole, for_pictures)
     repeated = repeated_rows(pair)
     return Comparison(
@@ -149,6 +130,15 @@ def compare(
         remarks=_remarks(pair, points, repeated, [*whole.remarks, *doubts]),
         shown=shown,
     )
+
+
+def _check_choices(correction: Any, parts: Any, standardize: Any) -> None:
+    if not (isinstance(correction, str) and correction in CORRECTIONS):
+        raise InvalidInput(f"correction must be one of {', '.join(CORRECTIONS)}, got {correction!r}")
+    if not isinstance(parts, list | tuple | set | frozenset) or not all(part in PARTS for part in parts):
+        raise InvalidInput(f"parts must be a list of {', '.join(PARTS)}, got {parts!r}")
+    if not (standardize is None or isinstance(standardize, bool)):
+        raise InvalidInput(f"standardize must be True, False or None, got {standardize!r}")
 
 
 def _some(count: int, most: int, rng: np.random.Generator) -> NDArray[np.intp]:
@@ -221,11 +211,12 @@ class _Bar:
         self._bar.update(self._ahead)
         self._bar.close()
 
-    def __call__(self, stage: str, steps: int | None = None) -> None:
-        """Begin a stage, or take a step of the columns."""
+    def begin(self, stage: str) -> None:
+        """The stage before this one is over."""
         self._bar.set_description(stage, refresh=True)
-        if steps is not None:
-            self._bar.update(steps * self._WEIGHTS["columns"] / self._columns)
-            return
         self._bar.update(self._ahead)
-        self._ahead = float(self._WEIGHTS[stage])
+        self._ahead = 0.0 if stage == "columns" else float(self._WEIGHTS[stage])
+
+    def column(self) -> None:
+        """One more column is done."""
+        self._bar.update(self._WEIGHTS["columns"] / self._columns)
