@@ -23,5 +23,10 @@ def in_unit(points: _F) -> tuple[_F, float]:
         return np.zeros_like(points), 1.0
     exponent = min(math.frexp(reach)[1], 1023)  # the power itself has to be a float
     middle = low / 4 + high / 4
-    moved = np.ldexp(points / 2 - middle, 1 - exponent)  # halves: the box may be wider than the largest float
+    moved = points * 0.5  # halves: the box may be wider than the largest float
+    moved -= middle
+    if abs(exponent) < 1000:
+        moved *= math.ldexp(1.0, 1 - exponent)  # several times as fast as ldexp, and the same
+    else:
+        np.ldexp(moved, 1 - exponent, out=moved)
     return moved, math.ldexp(1.0, exponent)
