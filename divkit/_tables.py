@@ -2,47 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from divkit._array import as_float_array, is_torch
+from divkit._array import FloatArray, as_float_array, is_torch
 from divkit._errors import InvalidInput, require
+from divkit._table_columns import Column, Kind, category, column_of, exact, number, objects
+from divkit._table_times import no_times_of_day
 from divkit.measures import Samples
 
-__all__ = ["Column", "Kind", "Table", "as_table", "column_of"]
+__all__ = ["Column", "Kind", "Table", "as_table", "held_column"]
 
-Kind = Literal["number", "category", "time", "empty"]
-_DAY: Final = 86_400_000_000  # microseconds
-_TEXTS: Final = (str, bool, np.str_, np.bool_)
-
-
-@dataclass(frozen=True, eq=False)
-class Column:
-    """One column of a table.
-
-    Parameters
-    ----------
-    name : str
-    kind : {"number", "category", "time", "empty"}
-        Times are days since 1970; a column is empty if all its values are missing.
-    values : ndarray, shape (n,)
-        Float64 with NaN where a value is missing; for categories str objects, and None where one is missing.
-    """
-
-    name: str
-    kind: Kind
-    values: NDArray[Any]
-
-    @property
-    def missing(self) -> NDArray[np.bool_]:
-        """Where no value is, (n,)."""
-        if self.kind == "category":
-            return np.array([value is None for value in self.values], dtype=bool)
-        return np.asarray(np.isnan(self.values))
+_STREAM: Final = "__arrow_c_stream__"
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,25 +38,44 @@ class Table:
     def __len__(self) -> int:
         return len(self.columns[0].values)
 
+    def column(self, name: str) -> Column:
+        """The column of that name.
 
-def as_table(name: str, value: Any) -> Table:
+        Raises
+        ------
+        InvalidInput
+            If it is refused.
+        KeyError
+            If there is none.
+        """
+        for column in self.columns:
+            if column.name == name:
+                if column.kind == "refused":
+                    raise InvalidInput(column.refusal)
+                return column
+        raise KeyError(name)
+
+
+def as_table(name: str, value: Any, *, strict: bool = True) -> Table:
     """What the caller has, as a table.
 
     Parameters
     ----------
     name : str
         How messages call it.
-    value : array_like, shape (n,) or (n, d), torch tensor, mapping of columns, dataframe, or Samples
-        NaN is a missing value.
+    value : array_like, shape (n,) or (n, d), torch tensor, mapping of columns, dataframe, series, or Samples
+        NaN is a missing value, and so is what is masked.
+    strict : bool
+        Whether a column that cannot be held raises; if not, it is kept as refused, and `Table.column` raises.
 
     Raises
     ------
     InvalidInput
-        For what is no table, has no rows or no columns, two columns of one name, infinities, values that are neither
-        numbers nor texts nor times, and weights.
+        For what is no table, has no rows or no columns, two columns of one name, infinities, integers beyond 2**53,
+        values that are neither numbers nor texts nor times, and weights.
     """
     if isinstance(value, Table):
-        return _checked(name, value)
+        return _checked(name, value, strict)
     if isinstance(value, Samples):
         if value.weights is not None:
             raise InvalidInput(
@@ -88,15 +83,46 @@ def as_table(name: str, value: Any) -> Table:
                 f"probabilities first"
             )
         value = value.points
+    if isinstance(value, str | bytes | os.PathLike):
+        raise InvalidInput(
+            f"{name} must be a table, got the {type(value).__name__} {value!r:.60}; if it is a path, read the file "
+            f"first, or use the command: divkit compare A B"
+        )
+    if isinstance(value, np.ndarray) and value.dtype.names is not None:
+        value = {field: value[field] for field in value.dtype.names}  # a structured array has named columns
     if isinstance(value, Mapping):
-        found = _of_mapping(name, value)
-    else:
-        frame = None if isinstance(value, np.ndarray | Sequence) or is_torch(value) else _frame(name, value)
-        found = _of_array(name, value) if frame is None else _of_frame(name, frame)
-    return _checked(name, found)
+        return _checked(name, _of_mapping(name, value, strict), strict)
+    frame = None if isinstance(value, np.ndarray | Sequence) or is_torch(value) else _frame(name, value)
+    found = _of_array(name, value, strict) if frame is None else _of_frame(name, frame, strict)
+    return _checked(name, found, strict)
 
 
-def _checked(name: str, table: Table) -> Table:
+def held_column(table: str, name: str, values: Any, strict: bool) -> Column:
+    """A column from an array, a list or a series; one that cannot be held is refused, or if strict raises.
+
+    Raises
+    ------
+    InvalidInput
+        As `column_of`, if strict or if the values have no length.
+    """
+    try:
+        series = None if isinstance(values, np.ndarray | list | tuple) else _series(values)
+        return column_of(table, name, values) if series is None else _of_series(table, name, series)
+    except InvalidInput as error:
+        length = None if strict or isinstance(values, str | bytes) else _length(values)
+        if length is None:
+            raise
+        return Column(name, "refused", np.full(length, np.nan), refusal=str(error))
+
+
+def _length(values: Any) -> int | None:
+    try:
+        return len(values)
+    except TypeError:
+        return None
+
+
+def _checked(name: str, table: Table, strict: bool) -> Table:
     if not table.columns:
         raise InvalidInput(f"{name} has no columns")
     lengths = {len(column.values) for column in table.columns}
@@ -109,104 +135,71 @@ def _checked(name: str, table: Table) -> Table:
         if column.name in seen:
             raise InvalidInput(f"{name} has two columns named {column.name!r}; rename one of them")
         seen.add(column.name)
+        if strict and column.kind == "refused":
+            raise InvalidInput(column.refusal)
     return table
 
 
-def _of_array(name: str, value: Any) -> Table:
-    array = as_float_array(name, value)
+def _of_array(name: str, value: Any, strict: bool) -> Table:
+    if isinstance(value, Iterable) and not isinstance(value, Sequence) and not hasattr(value, "__array__"):
+        remedy = f"{name}.toarray()" if hasattr(value, "toarray") else f"a list, such as list({name})"
+        raise InvalidInput(f"{name} must be a table, got {type(value).__name__}; pass {remedy}")
+    array = _filled(name, value) if isinstance(value, np.ma.MaskedArray) else as_float_array(name, value)
+    if array.ndim == 0:
+        raise InvalidInput(f"{name} must have shape (n,) or (n, d), got the single value {array}; pass a list")
     if array.ndim == 1:
-        return Table((_number(name, "value", array),), named=False)
+        return Table((held_column(name, "value", array, strict),), named=False)
     if array.ndim != 2:
         raise InvalidInput(
             f"{name} must have shape (n,) or (n, d), got {array.shape}; flatten each item first, for example "
             f"{name}.reshape(len({name}), -1)"
         )
-    return Table(tuple(_number(name, f"column {j}", column) for j, column in enumerate(array.T)), named=False)
+    return Table(tuple(held_column(name, f"column {j}", own, strict) for j, own in enumerate(array.T)), named=False)
 
 
-def _of_mapping(name: str, value: Mapping[Any, Any]) -> Table:
-    return Table(tuple(column_of(name, str(key), np.asarray(held)) for key, held in value.items()), named=True)
+def _filled(name: str, value: np.ma.MaskedArray[Any, Any]) -> FloatArray:
+    """Masked numbers as float64, with NaN where they are masked."""
+    present = ~np.ma.getmaskarray(value)
+    found = np.full(value.shape, np.nan)
+    found[present] = as_float_array(name, np.ma.getdata(value)[present])
+    return found
 
 
-def column_of(table: str, name: str, values: NDArray[Any]) -> Column:
-    """A column from an array (n,) of numbers, booleans, texts, times, or a mixture of texts and missing values.
-
-    Raises
-    ------
-    InvalidInput
-        For anything else; the message names table and column.
-    """
-    if values.ndim != 1:
-        raise InvalidInput(f"column {name!r} of {table} must have shape (n,), got {values.shape}")
-    if values.dtype.kind in "OT":
-        return _of_objects(table, name, values)
-    if values.dtype.kind in "bU":
-        return _category(name, [str(value) for value in values])
-    if values.dtype.kind in "mM":
-        unit = "timedelta64[us]" if values.dtype.kind == "m" else "datetime64[us]"
-        days = np.where(np.isnat(values), np.nan, values.astype(unit).astype(np.int64) / _DAY)
-        return Column(name, "time" if values.dtype.kind == "M" else "number", days)
-    if values.dtype.kind not in "iuf":
-        raise InvalidInput(
-            f"column {name!r} of {table} has dtype {values.dtype}; columns hold real numbers, texts, booleans or times"
-        )
-    return _number(table, name, np.asarray(as_float_array(f"column {name!r} of {table}", values)))
+def _of_mapping(name: str, value: Mapping[Any, Any], strict: bool) -> Table:
+    return Table(tuple(held_column(name, _label(key), held, strict) for key, held in value.items()), named=True)
 
 
-def _of_objects(table: str, name: str, values: NDArray[Any]) -> Column:
-    """Python objects: all numbers, or texts and booleans, with None and NaN for what is missing."""
-    missing = np.array([value is None or _is_nan(value) for value in values], dtype=bool)
-    held = [value for value, gone in zip(values, missing, strict=True) if not gone]
-    if held and all(isinstance(value, _TEXTS) for value in held):
-        return _category(name, [None if gone else str(value) for value, gone in zip(values, missing, strict=True)])
-    numbers = np.full(len(values), np.nan)
-    try:
-        numbers[~missing] = np.array(held, dtype=np.float64)
-    except (TypeError, ValueError):
-        kinds = sorted({type(value).__name__ for value in held})
-        raise InvalidInput(
-            f"column {name!r} of {table} holds {', '.join(kinds)}; a column holds numbers, or texts and booleans, or "
-            f"times: convert it, or leave it out with columns="
-        ) from None
-    return _number(table, name, numbers)
+def _label(key: Any) -> str:
+    """The name of a column; of several levels, all of them."""
+    return ", ".join(map(str, key)) if isinstance(key, tuple) else str(key)
 
 
-def _is_nan(value: Any) -> bool:
-    """NaN, NaT or pandas' NA, which compare unequal to themselves or to nothing at all."""
-    if isinstance(value, _TEXTS):
-        return False
-    if type(value).__name__ in ("NAType", "NaTType"):
-        return True
-    try:
-        return bool(value != value)
-    except (TypeError, ValueError):
-        return False
+def _native(value: Any) -> Any:
+    """What narwhals knows: indices and arrays of pandas and of Arrow as series."""
+    pandas = sys.modules.get("pandas")
+    if pandas is not None and isinstance(value, pandas.Index):
+        return value.to_series()
+    if pandas is not None and isinstance(value, pandas.api.extensions.ExtensionArray):
+        return pandas.Series(value)
+    pyarrow = sys.modules.get("pyarrow")
+    if pyarrow is not None and isinstance(value, pyarrow.Array):
+        return pyarrow.chunked_array([value])
+    return value
 
 
-def _number(table: str, name: str, values: NDArray[np.floating[Any]]) -> Column:
-    values = np.ascontiguousarray(values, dtype=np.float64)
-    infinite = np.isinf(values)
-    if infinite.any():
-        at = int(np.argmax(infinite))
-        raise InvalidInput(
-            f"column {name!r} of {table} must be finite or missing, but row {at} is {values[at]} "
-            f"({int(infinite.sum())} such values); drop those rows, or mark them as missing (NaN)"
-        )
-    return Column(name, "empty" if np.isnan(values).all() else "number", values)
+def _series(value: Any) -> Any:
+    """The value as a series of narwhals, None if it is none."""
+    import narwhals as nw
 
-
-def _category(name: str, values: Sequence[str | None]) -> Column:
-    held = np.empty(len(values), dtype=object)
-    held[:] = values
-    if all(value is None for value in values):
-        return Column(name, "empty", np.full(len(values), np.nan))
-    return Column(name, "category", held)
+    found = nw.from_native(_native(value), pass_through=True, series_only=True)
+    return found if isinstance(found, nw.Series) else None
 
 
 def _frame(name: str, value: Any) -> Any:
-    """The value as a dataframe of narwhals, None if it is none."""
+    """The value as a dataframe or a series of narwhals, None if it is neither."""
     import narwhals as nw
 
+    value = _native(value)
     try:
         found = nw.from_native(value, pass_through=True, allow_series=True)
     except ValueError as error:  # two columns of one name
@@ -217,16 +210,19 @@ def _frame(name: str, value: Any) -> Any:
         found = nw.from_native(require("pyarrow.interchange", "tables").from_dataframe(value))
     if isinstance(found, nw.LazyFrame):
         raise InvalidInput(f"{name} is a lazy frame, whose rows are not there yet; pass {name}.collect()")
-    if isinstance(found, nw.Series):
-        return found.to_frame()
-    return found if isinstance(found, nw.DataFrame) else None
+    return found if isinstance(found, nw.DataFrame | nw.Series) else None
 
 
-_STREAM: Final = "__arrow_c_stream__"
+def _of_frame(name: str, frame: Any, strict: bool) -> Table:
+    """The columns of a dataframe by position, for pandas has names that are no texts; a series is one column."""
+    import narwhals as nw
 
-
-def _of_frame(name: str, frame: Any) -> Table:
-    return Table(tuple(_of_series(name, str(key), frame[key]) for key in frame.columns), named=True)
+    if isinstance(frame, nw.Series):
+        named = frame.name not in (None, "")
+        label = _label(frame.name) if named else "value"
+        return Table((held_column(name, label, frame, strict),), named)
+    pairs = zip(frame.columns, frame.iter_columns(), strict=True)
+    return Table(tuple(held_column(name, _label(key), series, strict) for key, series in pairs), named=True)
 
 
 def _of_series(table: str, name: str, series: Any) -> Column:
@@ -235,32 +231,22 @@ def _of_series(table: str, name: str, series: Any) -> Column:
 
     dtype = series.dtype
     if dtype.is_numeric():
-        if dtype.is_integer() and len(series) and not series.is_null().any():
-            return column_of(table, name, np.asarray(series.to_numpy()))
-        return _number(table, name, np.array(series.cast(nw.Float64).to_numpy(), dtype=np.float64))
-    if dtype.is_temporal() and not isinstance(dtype, nw.Time):
-        return _of_times(table, name, series)
+        present = series.drop_nulls()
+        if (dtype.is_integer() or getattr(dtype, "scale", None) == 0) and len(present):
+            exact(table, name, int(present.min()), int(present.max()))
+        return number(table, name, np.array(series.cast(nw.Float64).to_numpy(), dtype=np.float64))
+    if isinstance(dtype, nw.Time):
+        raise no_times_of_day(f"column {name!r} of {table}")
+    if dtype.is_temporal():
+        found = column_of(table, name, np.asarray(series.to_numpy()))  # in UTC if there is a zone
+        zone = getattr(dtype, "time_zone", None)
+        return replace(found, aware=True) if found.kind == "time" and zone is not None else found
     if isinstance(dtype, nw.Boolean | nw.String | nw.Categorical | nw.Enum):
-        values = series.to_list()
-        return _category(name, [None if value is None or _is_nan(value) else str(value) for value in values])
+        gone = np.asarray(series.is_null().to_numpy(), dtype=bool)
+        return category(name, [None if no else value for value, no in zip(series.to_list(), gone, strict=True)])
     if isinstance(dtype, nw.Object | nw.Unknown):
-        return column_of(table, name, np.array(series.to_list(), dtype=object))
+        return column_of(table, name, objects(series.to_list()))
     raise InvalidInput(
-        f"column {name!r} of {table} has dtype {dtype}; columns hold real numbers, texts, booleans or times: convert "
-        f"it, or leave it out with columns="
+        f"column {name!r} of {table} has dtype {dtype}; columns hold real numbers, texts, booleans, times or "
+        f"durations: convert it, or leave it out with columns="
     )
-
-
-def _of_times(table: str, name: str, series: Any) -> Column:
-    """Dates and times as days since 1970, durations as days."""
-    import narwhals as nw
-
-    duration = isinstance(series.dtype, nw.Duration)
-    if duration:
-        counts = series.dt.total_microseconds()
-    else:
-        counts = (series.cast(nw.Datetime) if isinstance(series.dtype, nw.Date) else series).dt.timestamp("us")
-    days = np.array(counts.cast(nw.Float64).to_numpy(), dtype=np.float64) / _DAY
-    gone = np.asarray(series.is_null().to_numpy(), dtype=bool)
-    found = _number(table, name, np.where(gone, np.nan, days))
-    return Column(name, "time", found.values) if found.kind == "number" and not duration else found

@@ -20,6 +20,8 @@ FLOORS: list[set[str]] = [
     | {f"transport/_kernels/{name}" for name in ("c_transform", "monotone", "kd", "simplex", "sinkhorn", "refine")},
     {"_checks", "result", "divergences", "_divergence_check"},
     {"measures", "catalog", "_files"},
+    {"_table_times"},
+    {"_table_columns"},
     {"_tables"},
     {"_table_files"},
     {

@@ -76,15 +76,83 @@ def test_gaps_are_missing_among_numbers_and_texts(tmp_path: Path, gap: str) -> N
     [
         ("", "is empty"),
         ("a,b\n", "names of columns, and no rows"),
-        ("a,b\n1\n", "row 2 has 1 cells, the first has 2"),
+        ("a,b\n1\n", "line 2 has 1 cells, the first has 2"),
         (",b\n0,1\n", "without a name"),
         ("a,a\n1,2\n", "two columns named 'a'"),
         ("a\ninf\n", "finite or missing"),
+        ('a,b\n1,"x\n2,y\n', "from line 2 on: unexpected end of data; a cell that begins with a quote"),
+        ('a,b\n1,"x"y\n', "quotes inside it are doubled"),
+        ("age,2020\n3,4\n", "'age' stands above numbers, but '2020' is a number; rename it, such as to 'c2020'"),
+        ("5,?\n3,2\n", "if the line is a row write its gaps as NA"),
+        ("a;b\n1,5;2,5\n", "semicolons between its cells, and its ending says commas; save it with commas"),
+        ("a\tb\n1\t2\n", "tabs between its cells"),
+        ("id,b\n9007199254740993,1\n,2\n", r"column 'id' of A .* beyond 2\*\*53 \(from 9007199254740993 to"),
+        ("id\n" + "9" * 200 + "\n", r"beyond 2\*\*53"),
+        ("a\n\n", "no rows"),
+        ("  \n\n", "is empty"),
     ],
 )
 def test_files_that_are_no_tables_are_refused(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
         read_table("A", written(tmp_path, text))
+
+
+@given(st.lists(st.integers(-(2**53), 2**53) | st.none(), min_size=2, max_size=6))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_single_column_keeps_its_gaps_but_for_blank_lines_at_its_ends(
+    tmp_path: Path, values: list[int | None]
+) -> None:
+    values = [1, *values, 2]
+    path = tmp_path / "c.csv"
+    pl.DataFrame({"n": pl.Series(values, dtype=pl.Int64)}).write_csv(path)
+    path.write_text(f"\n  \n{path.read_text()}\n   \n\n")
+    (column,) = read_table("A", str(path)).columns
+    assert [None if math.isnan(value) else int(value) for value in column.values] == values
+
+
+def test_a_quoted_empty_cell_at_the_end_is_a_gap_as_pandas_writes_it(tmp_path: Path) -> None:
+    (column,) = read_table("A", written(tmp_path, 'n\n1\n""\n')).columns
+    assert column.missing.tolist() == [False, True]
+
+
+def test_blank_lines_of_wider_tables_are_skipped(tmp_path: Path) -> None:
+    assert len(read_table("A", written(tmp_path, "a,b\n\n1,2\n  \n3,4\n   \n\n"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [("inf,a\n1,2\n", ["inf", "a"]), ("2019,2020\n3,4\n", None), ("x,1\ny,2\n", None), ("NA,1\n2,3\n", None)],
+)
+def test_a_first_line_with_a_finite_number_is_a_row(tmp_path: Path, text: str, names: list[str] | None) -> None:
+    table = read_table("A", written(tmp_path, text))
+    assert ([column.name for column in table.columns] if table.named else None) == names
+    assert len(table) == (2 if names is None else 1)
+
+
+@pytest.mark.parametrize("cell", ['"1,234"', "1%", "1_000"])
+def test_what_is_no_number_to_python_is_a_text(tmp_path: Path, cell: str) -> None:
+    assert read_table("A", written(tmp_path, f"a\n{cell}\n2\n")).columns[0].kind == "category"
+
+
+def test_large_numbers_with_a_point_or_an_exponent_are_no_integers(tmp_path: Path) -> None:
+    (column,) = read_table(
+        "A", written(tmp_path, "a\n1e300\n-9007199254740992\n18014398509481984.0\n3.2014970928061252e16\n")
+    ).columns
+    assert column.values.tolist() == [1e300, -(2.0**53), 2.0**54, 32014970928061252.0]
+
+
+def test_without_strict_a_column_that_cannot_be_held_is_there_and_refused(tmp_path: Path) -> None:
+    table = read_table("A", written(tmp_path, "id,b\n9007199254740993,1\n2,3\n"), strict=False)
+    assert table.column("b").values.tolist() == [1.0, 3.0]
+    with pytest.raises(InvalidInput, match=r"column 'id' of A .* beyond 2\*\*53"):
+        table.column("id")
+
+
+def test_directories_are_called_so(tmp_path: Path) -> None:
+    for name in ("a.csv", "b.parquet", "c.npy", "d"):
+        (tmp_path / name).mkdir()
+        with pytest.raises(InvalidInput, match="is a directory; give one file"):
+            read_table("A", str(tmp_path / name))
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
@@ -96,7 +164,3 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     for name, message in (("bad.parquet", "Parquet"), ("bad.csv", "UTF-8")):
         with pytest.raises(InvalidInput, match=message):
             read_table("A", str(tmp_path / name))
-
-
-def test_digits_with_underscores_are_texts(tmp_path: Path) -> None:
-    assert read_table("A", written(tmp_path, "a\n1_000\n2\n")).columns[0].kind == "category"
