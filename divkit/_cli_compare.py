@@ -69,7 +69,7 @@ def two_tables(
     conditions = [parsed_condition(text) for text in fail_if or []]
     if html is not None and not html.absolute().parent.is_dir():
         raise InvalidInput(f"--html {html}: there is no folder {html.parent}; make it first")
-    tables = read_table("A", first), read_table("B", second)
+    tables = read_table("A", first, strict=False), read_table("B", second, strict=False)
     found = compare(
         *tables,
         columns=None if columns is None else _named(columns, tables[0]),

@@ -29,7 +29,7 @@ class Feature:
     Parameters
     ----------
     name : str
-    kind : {"number", "category", "time"}
+    kind : {"number", "category", "time", "duration"}
     x, y : ndarray, shape (n,) and (m,)
         Numbers, or the codes of categories; NaN where a value is missing.
     levels : tuple of str
@@ -91,7 +91,7 @@ def matched(x: Any, y: Any, columns: Iterable[Any] | None) -> Pair:
     InvalidInput
         As `as_table`, and for columns that are in one of them only, or numbers in one and texts in the other.
     """
-    a, b = as_table("x", x), as_table("y", y)
+    a, b = as_table("x", x, strict=False), as_table("y", y, strict=False)
     if not a.named and not b.named and len(a.columns) == len(b.columns):
         b = Table(tuple(replace(own, name=other.name) for own, other in zip(b.columns, a.columns, strict=True)), False)
     if a.named != b.named:
@@ -101,8 +101,7 @@ def matched(x: Any, y: Any, columns: Iterable[Any] | None) -> Pair:
         )
     features, remarks = [], []
     for name in _names(a, b, columns):
-        own, other = (next(column for column in table.columns if column.name == name) for table in (a, b))
-        feature, remark = _feature(own, other)
+        feature, remark = _feature(a.column(name), b.column(name))
         if feature is not None:
             features.append(feature)
         if remark:
@@ -144,13 +143,14 @@ def _listed(names: Sequence[str], most: int = 8) -> str:
 
 def _feature(own: Column, other: Column) -> tuple[Feature | None, str]:
     """The column of both, or why it is left out; and what was done to it."""
-    kinds = {column.kind for column in (own, other)} - {"empty"}
+    held = [column for column in (own, other) if column.kind != "empty"]
+    kinds = {column.kind for column in held}
     if not kinds:
         return None, f"Column {own.name!r} has no values in either sample and was left out."
-    if len(kinds) > 1:
+    if len({_holds(column) for column in held}) > 1:
         raise InvalidInput(
-            f"column {own.name!r} holds {_plural(own.kind)} in x and {_plural(other.kind)} in y; convert one of them, "
-            f"or leave it out with columns="
+            f"column {own.name!r} holds {_holds(own)} in x and {_holds(other)} in y; convert one of them, or leave it "
+            f"out with columns="
         )
     (kind,) = kinds
     if kind == "category":
@@ -162,8 +162,13 @@ def _feature(own: Column, other: Column) -> tuple[Feature | None, str]:
     return Feature(own.name, kind, own.values, other.values), remark
 
 
-def _plural(kind: Kind) -> str:
-    return {"number": "numbers", "category": "texts", "time": "times", "empty": "nothing"}[kind]
+def _holds(column: Column) -> str:
+    """What the values of a column are."""
+    if column.kind == "category":
+        return "booleans" if column.boolean else "texts"
+    if column.kind == "time":
+        return "times with a zone" if column.aware else "times without a zone"
+    return {"number": "numbers", "duration": "durations"}.get(column.kind, "nothing")
 
 
 def _categories(own: Column, other: Column) -> tuple[Feature | None, str]:

@@ -34,7 +34,7 @@ class Marginal:
     Parameters
     ----------
     name : str
-    kind : {"number", "category", "time"}
+    kind : {"number", "category", "time", "duration"}
     edges : ndarray, shape (k + 1,), or None
         Of the cells; None for categories.
     levels : tuple of str

@@ -42,8 +42,8 @@ class ColumnComparison:
     Parameters
     ----------
     name : str
-    kind : {"number", "category", "time"}
-        Times are days since 1970.
+    kind : {"number", "category", "time", "duration"}
+        Times are days since 1970, durations days.
     distance : float or None
         W_1 between all values that are there, in the units of the column; for categories total variation, half of what
         their shares differ by. None if a sample has no values.

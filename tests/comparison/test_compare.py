@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import math
 import pickle
@@ -249,6 +250,18 @@ def test_arrays_are_matched_by_position(rng: np.random.Generator) -> None:
     assert divkit.compare(x, x[:, None] + 1, parts=[], rng=0).columns[0].distance == pytest.approx(1.0)
 
 
+def test_what_no_column_can_hold_may_be_left_out() -> None:
+    x = {"a": [1.0, 2.0], "b": [1 + 2j, 2j], "c": [2**60, 1]}
+    assert [own.name for own in divkit.compare(x, x, columns=["a"], parts=[], rng=0).columns] == ["a"]
+
+
+def test_durations_are_days() -> None:
+    x = {"a": [dt.timedelta(hours=12), dt.timedelta(days=1)]}
+    y = {"a": [dt.timedelta(days=2), None]}
+    column = divkit.compare(x, y, parts=[], rng=0).columns[0]
+    assert (column.kind, column.distance, column.missing) == ("duration", 1.25, (0.0, 0.5))
+
+
 def test_columns_may_be_any_iterable() -> None:
     frame = pd.DataFrame(np.arange(40.0).reshape(20, 2))
     for columns in (frame.columns, pd.Series([0, 1]), (name for name in (0, 1))):
@@ -328,6 +341,15 @@ def test_degenerate_columns(x: dict[str, Any], y: dict[str, Any]) -> None:
         ({"a": [1.0], "b": [1.0]}, {"a": [1.0], "c": [1.0]}, {}, r"'b' only in x and 'c' only in y; .*columns=\['a'\]"),
         ({"a": [1.0]}, np.zeros((3, 1)), {}, "both have names of columns, or neither"),
         ({"a": [1.0]}, {"a": ["u"]}, {}, "numbers in x and texts in y"),
+        ({"a": [True]}, {"a": ["True"]}, {}, "booleans in x and texts in y"),
+        ({"a": [dt.timedelta(1)]}, {"a": [1.0]}, {}, "durations in x and numbers in y"),
+        (
+            {"a": pd.to_datetime(["2020-01-01"], utc=True)},
+            {"a": pd.to_datetime(["2020-01-01"])},
+            {},
+            "times with a zone in x and times without a zone in y",
+        ),
+        ({"a": [1 + 2j], "b": [1.0]}, {"a": [1.0], "b": [1.0]}, {}, "column 'a' of x"),
         ({"a": [1.0]}, {"a": [1.0]}, {"columns": ["z"]}, "x has no column 'z'; it has 'a'"),
         ({"a": [1.0]}, {"a": [1.0]}, {"columns": "a"}, "list of names"),
         ({"a": [1.0]}, {"a": [1.0]}, {"columns": []}, "list of names"),
