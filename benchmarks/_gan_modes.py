@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 from _gan_plain import LOOKED_AT, has_arrived
-from _report import RESULTS, median
+from _report import RESULTS, environment, median
 
 # What differs from the recommended recipe: the networks' codes and waves, a cure, and settings.
 _PLAIN: Final = {"codes": 0, "waves": 0}
@@ -20,8 +20,10 @@ RECIPES: Final[dict[str, dict[str, Any]]] = {
     "relativistic, no codes": {"codes": 0},
     "relativistic, no waves": {"waves": 0},
     "relativistic, neither": _PLAIN,
-    "relativistic, penalties of 0.1 throughout": {"penalties": (0.1, 1.0)},
-    "relativistic, penalties fall to 0.01": {"penalties": (0.5, 0.02)},
+    "relativistic, penalties fall from 0.5 to 0.02": {"penalties": (0.5, 0.04)},
+    "relativistic, penalties fall from 0.5 to 0.05": {"penalties": (0.5, 0.1)},
+    "relativistic, penalties fall from 0.5 to 0.05; neither": {"penalties": (0.5, 0.1), **_PLAIN},
+    "relativistic, penalties fall from 0.5 to 0.01": {"penalties": (0.5, 0.02)},
     "relativistic, equal rates, no warmup": {"discriminator_rate": None, "warmup": 0.0},
     "relativistic, eps of 1e-8": {"eps": 1e-8},
     "minimax": {},
@@ -37,7 +39,7 @@ RECIPES: Final[dict[str, dict[str, Any]]] = {
     "wgan": {"learning_rate": 1e-4},
     "wgan-gp": {"critic_steps": 1, "learning_rate": 5e-4, "discriminator_rate": 2e-3},
     "wgan-lp": {"critic_steps": 1, "learning_rate": 5e-4, "discriminator_rate": 2e-3},
-    "wgan-groupsort": {"critic_steps": 1, "learning_rate": 5e-4, "discriminator_rate": 5e-3},
+    "wgan-groupsort": {"critic_steps": 1, "learning_rate": 5e-4, "discriminator_rate": 1e-3},
 }
 STEPS: Final = {"ring": 10_000, "grid": 15_000}
 AT_THE_END: Final = 25_000  # of which a perfect sampler's reverse KL to 25 modes is 0.0005; of 2,500 it is 0.005
@@ -50,7 +52,7 @@ def recipe_row(problem: str, recipe: str, *, steps: int, seeds: range, device: s
     job = partial(training, problem, recipe, steps, device, data_seed)
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         found = summary(problem, recipe, steps, list(pool.map(job, seeds)))
-    return {**found, "first_seed": seeds.start}
+    return {**found, "first_seed": seeds.start, "processor": environment()["processor"]}
 
 
 def with_kept(rows: list[Row]) -> list[Row]:
@@ -67,6 +69,7 @@ def training(problem: str, recipe: str, steps: int, device: str, data_seed: int,
     """One training: its end, and when it had arrived."""
     import torch
 
+    from divkit._errors import NotConverged
     from divkit.gan.objectives import relativistic, resolve_objective
     from divkit.gan.problems import load_problem
     from divkit.gan.trainer import Trainer
@@ -86,7 +89,12 @@ def training(problem: str, recipe: str, steps: int, device: str, data_seed: int,
     generator, discriminator = data.players(objective, seed=seed)
     discriminator, tricks = cured(cure, discriminator, seed)
     trainer = Trainer(generator, discriminator, objective, data.points, settings, tricks=tricks, device=device)
-    looks, seconds = watched(trainer, data)
+    try:
+        looks, seconds = watched(trainer, data)
+    except NotConverged as error:
+        print(f"{problem}, {recipe}, seed {seed}: {error}", flush=True)
+        nothing = {"captured": 0, "high_quality": 0.0, "reverse_kl": np.inf, "seconds": 0.0, "arrived": None}
+        return {**nothing, "ended": trainer.step}
     end, shown = (report_of(trainer, data, count, best=True) for count in (AT_THE_END, LOOKED_AT))
     arrived = [at for at, report in looks if has_arrived(report)]
     return {
@@ -156,6 +164,7 @@ def summary(problem: str, recipe: str, steps: int, found: list[Row]) -> Row:
         "seconds": float(np.mean([row["seconds"] for row in found])),
         "arrived": median(arrived) if None not in arrived else None,
         "arrivals": sum(seconds is not None for seconds in arrived),
+        "not_finite": sum("ended" in row for row in found),
     }
 
 

@@ -25,7 +25,7 @@ def modes() -> str:
             if row["problem"] == problem:
                 rows.append([problem, row["recipe"], *cells(row, components)])
         for name, held, quality in PUBLISHED[problem]:
-            rows.append([problem, name, f"{held} / {components}", quality, "", "", "", "", ""])
+            rows.append([problem, name, f"{held} / {components}", quality, *[""] * 6])
     heads = [
         "law",
         "recipe",
@@ -36,6 +36,7 @@ def modes() -> str:
         "seeds",
         "time",
         "all modes and 95 % after",
+        "processor",
     ]
     return markdown(heads, rows) + footer(result)
 
@@ -49,8 +50,9 @@ def cells(row: Row, components: int) -> list[str]:
         "" if row["reverse_kl_most"] is None else f"{row['reverse_kl_most']:.2g}",
         f"{row['steps']:,}",
         f"{row['first_seed']} to {row['first_seed'] + row['seeds'] - 1}",
-        seconds(row["seconds"]),
-        arrived,
+        "" if row.get("not_finite") else seconds(row["seconds"]),
+        f"{row['not_finite']} not finite" if row.get("not_finite") else arrived,
+        "EPYC" if "EPYC" in row["processor"] else "Xeon" if "Xeon" in row["processor"] else row["processor"],
     ]
 
 

@@ -21,6 +21,7 @@ from divkit.variational import VariationalForm
 
 __all__ = [
     "OBJECTIVES",
+    "PENALTY",
     "PENALTY_END",
     "Objective",
     "clip_parameters",
@@ -33,7 +34,7 @@ __all__ = [
 
 # Values (n,) of the discriminator at points of P, the data, and of Q, the model; to a scalar.
 Loss = Callable[[Tensor, Tensor], Tensor]
-_FACTOR: Final = 0.5
+PENALTY: Final = 0.5
 PENALTY_END: Final = 0.04
 _CLIP: Final = 0.01  # Arjovsky, Chintala and Bottou (2017), algorithm 1
 
@@ -163,7 +164,7 @@ def smoothed(label: float = 0.9) -> Objective:
     )
 
 
-def relativistic(factor: float = _FACTOR, *, end: float = PENALTY_END) -> Objective:
+def relativistic(factor: float = PENALTY, *, end: float = PENALTY_END) -> Objective:
     """R3GAN (Huang et al. 2024): pairs of data and model, each told apart from the other (Jolicoeur-Martineau 2019);
     R1 and R2 keep it stable, and fall during the training.
 
@@ -180,7 +181,7 @@ def relativistic(factor: float = _FACTOR, *, end: float = PENALTY_END) -> Object
         For a factor that is negative or not finite, and an `end` that is not positive and finite.
     """
     return Objective(
-        "relativistic" if (factor, end) == (_FACTOR, PENALTY_END) else f"relativistic-{factor:g}-{end:g}",
+        "relativistic" if (factor, end) == (PENALTY, PENALTY_END) else f"relativistic-{factor:g}-{end:g}",
         lambda v_p, v_q: softplus(v_q - v_p).mean(),
         lambda v_p, v_q: softplus(v_p - v_q).mean(),
         penalty=zero_centred(factor),

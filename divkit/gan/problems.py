@@ -20,7 +20,7 @@ from divkit._mixture import GaussianMixture
 from divkit.datasets import fgan_mixture, grid_mixture, ring_mixture
 from divkit.gan.dcgan import SIDES, dcgan_discriminator, dcgan_generator
 from divkit.gan.nets import mlp_pair, seeded
-from divkit.gan.objectives import PENALTY_END, Objective, relativistic, resolve_objective
+from divkit.gan.objectives import PENALTY, PENALTY_END, Objective, relativistic, resolve_objective
 from divkit.gan.settings import Settings
 
 __all__ = ["PROBLEMS", "Problem", "load_problem"]
@@ -35,7 +35,7 @@ _RECOMMENDED: Final[Mapping[str, Mapping[str, Any]]] = {
     "ring": {"discriminator_rate": 2e-3, "warmup": 0.05, "setback": 3.0},
     "grid": {"learning_rate": 2e-3},
 }
-_PENALTY_ENDS: Final[Mapping[str, float]] = {"ring": 0.1}
+_PENALTIES: Final = {"ring": (0.1, 1.0), "grid": (0.1, 1.0)}  # by what the benchmark of modes found
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,8 +61,8 @@ class Problem:
         Classes of the points.
     recommended : mapping of str to float
         What `settings` takes besides its own defaults.
-    penalty_end : float
-        Of `objective`.
+    penalties : tuple of two floats
+        Factor and end of those of `objective`.
     """
 
     name: str
@@ -76,11 +76,12 @@ class Problem:
     waves: int = 0
     labels: NDArray[np.intp] | None = None
     recommended: Mapping[str, Any] = field(default_factory=dict)
-    penalty_end: float = PENALTY_END
+    penalties: tuple[float, float] = (PENALTY, PENALTY_END)
 
     def objective(self) -> Objective:
-        """What was found to work on these points: `divkit.gan.objectives.relativistic`, with its penalties' end."""
-        return replace(relativistic(end=self.penalty_end), name="relativistic")
+        """What was found to work on these points: `divkit.gan.objectives.relativistic`, with its penalties."""
+        factor, end = self.penalties
+        return replace(relativistic(factor, end=end), name="relativistic")
 
     def settings(self, **changes: Any) -> Settings:
         """How to train on these points, by what was found to work with `objective`.
@@ -194,7 +195,7 @@ def _of_law(
     centre, scale = points.mean(axis=0), float(points.std())
     held_out = (law.sample(_HELD_OUT, rng) - centre) / scale
     found = Problem(name, (points - centre) / scale, held_out, centre, scale, law, latent + codes, codes, waves)
-    return replace(found, recommended=_RECOMMENDED.get(name, {}), penalty_end=_PENALTY_ENDS.get(name, PENALTY_END))
+    return replace(found, recommended=_RECOMMENDED.get(name, {}), penalties=_PENALTIES.get(name, found.penalties))
 
 
 def _swiss_roll(count: int, rng: np.random.Generator) -> Problem:

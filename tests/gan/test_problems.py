@@ -123,8 +123,10 @@ def test_waves_are_for_discriminators_without_a_constraint():
 def test_a_problem_names_what_suits_it():
     ring, grid = load_problem("ring", draws=100), load_problem("grid", draws=100)
     assert ring.objective().name == "relativistic"
-    assert ring.objective().penalty_end == 0.1
+    assert ring.objective().penalty_end == 1.0
+    assert ring.penalties == (0.1, 1.0)
     assert grid.objective().name == "relativistic"
-    assert grid.objective().penalty_end == 0.04
+    assert grid.penalties == (0.1, 1.0)
+    assert load_problem("swissroll", draws=100).penalties == (0.5, 0.04)
     assert ring.settings(steps=100).rates == (1e-3, 2e-3)
     assert grid.settings(steps=100, learning_rate=1e-4).rates == (1e-4, 1e-4)
