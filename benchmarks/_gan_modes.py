@@ -20,7 +20,7 @@ RECIPES: Final[dict[str, dict[str, Any]]] = {
     "relativistic, no codes": {"codes": 0},
     "relativistic, no waves": {"waves": 0},
     "relativistic, neither": _PLAIN,
-    "relativistic, penalties fall from 0.5 to 0.02": {"penalties": (0.5, 0.04)},
+    "relativistic, penalties of 0.1 throughout": {"penalties": (0.1, 1.0)},
     "relativistic, penalties fall from 0.5 to 0.05": {"penalties": (0.5, 0.1)},
     "relativistic, penalties fall from 0.5 to 0.05; neither": {"penalties": (0.5, 0.1), **_PLAIN},
     "relativistic, penalties fall from 0.5 to 0.01": {"penalties": (0.5, 0.02)},

@@ -35,7 +35,7 @@ _RECOMMENDED: Final[Mapping[str, Mapping[str, Any]]] = {
     "ring": {"discriminator_rate": 2e-3, "warmup": 0.05, "setback": 3.0},
     "grid": {"learning_rate": 2e-3},
 }
-_PENALTIES: Final = {"ring": (0.1, 1.0), "grid": (0.1, 1.0)}  # by what the benchmark of modes found
+_PENALTIES: Final = {"ring": (0.1, 1.0)}  # by what the benchmark of modes found
 
 
 @dataclass(frozen=True, eq=False)

@@ -126,7 +126,6 @@ def test_a_problem_names_what_suits_it():
     assert ring.objective().penalty_end == 1.0
     assert ring.penalties == (0.1, 1.0)
     assert grid.objective().name == "relativistic"
-    assert grid.penalties == (0.1, 1.0)
-    assert load_problem("swissroll", draws=100).penalties == (0.5, 0.04)
+    assert grid.penalties == (0.5, 0.04)
     assert ring.settings(steps=100).rates == (1e-3, 2e-3)
     assert grid.settings(steps=100, learning_rate=1e-4).rates == (1e-4, 1e-4)
