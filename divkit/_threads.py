@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from contextlib import AbstractContextManager
+from typing import Any, TypeVar
 
 from divkit._errors import InvalidInput
 
-__all__ = ["parallel_map", "workers"]
+__all__ = ["one_blas_thread", "parallel_map", "workers"]
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -30,6 +31,14 @@ def workers() -> int:
     shared = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(int(shared), cores) if shared.isdecimal() and int(shared) > 0 else cores
+
+
+def one_blas_thread() -> AbstractContextManager[Any]:
+    """Inside, BLAS has one thread: for small matrices, where several wait for each other, and within maps."""
+    from threadpoolctl import threadpool_limits
+
+    limits: AbstractContextManager[Any] = threadpool_limits(1)
+    return limits
 
 
 def parallel_map(function: Callable[[_T], _R], items: Sequence[_T], threads: int) -> list[_R]:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from divkit._errors import Unsupported
-from divkit._threads import parallel_map, workers
+from divkit._threads import one_blas_thread, parallel_map, workers
 from divkit.methods._race import Choice, Entry, choose, combined
 from divkit.methods._samples import in_blocks, standardized
 from divkit.methods.log_ratio import LogRatio, LogRatioModel
@@ -103,7 +102,7 @@ def cross_fit(sides: Sides, models: Sequence[LogRatioModel], folds: int, rng: np
         )
     groups = [() if reasons[model.name] else model.variants(*kept, d) for model in models]  # per model, its settings
     parts = x_parts, y_parts
-    with _one_thread_each():
+    with one_blas_thread():
         seen, entrants = _race(sides, groups, parts, rng)
         generators = rng.spawn(folds)
 
@@ -146,14 +145,6 @@ def _race(
 def _each(pairs: list[tuple[int, int]], rng: np.random.Generator) -> list[tuple[tuple[int, int], np.random.Generator]]:
     """Each pair with a generator of its own."""
     return list(zip(pairs, rng.spawn(len(pairs)), strict=True))
-
-
-def _one_thread_each() -> AbstractContextManager[Any]:
-    """BLAS on one thread inside: the threads are those of the folds."""
-    from threadpoolctl import threadpool_limits
-
-    limits: AbstractContextManager[Any] = threadpool_limits(1)
-    return limits
 
 
 def _split(n: int, folds: int, rng: np.random.Generator) -> list[_I]:

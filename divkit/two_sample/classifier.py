@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from divkit._errors import InvalidInput, Unsupported
 from divkit._stats import clt_interval
+from divkit._threads import one_blas_thread
 from divkit.methods._held_out import bound_of
 from divkit.methods._one_fit import racing_models
 from divkit.methods._race import Entry, choose, combined
@@ -73,7 +74,8 @@ class Classifier(Statistic):
 
     def prepare(self, pooled: Pooled, rng: np.random.Generator) -> Prepared:
         """See `Statistic.prepare`."""
-        held, logits = self._judged(pooled, rng)
+        with one_blas_thread():
+            held, logits = self._judged(pooled, rng)
         for_x, for_y = self._scores(logits)
 
         def values(labels: Labels) -> _F:
