@@ -61,7 +61,7 @@ def number(value: float | None, rounding: str = ROUND_HALF_EVEN) -> str:
         return "∞" if value > 0 else "−∞"
     if value == int(value) and abs(value) < 1e6:
         return f"{int(value):,}".replace("-", "−")
-    exact = Decimal(value)
+    exact = Decimal(repr(float(value)))  # 0.001 is meant, not the float next to it
     rounded = float(exact.quantize(Decimal(1).scaleb(exact.adjusted() - 3), rounding, _CONTEXT))
     text = f"{rounded:,.0f}" if 1e4 <= abs(rounded) < 1e6 else f"{rounded:.4g}"
     return text.replace("-", "−") if "e" not in text else text.replace("-", "−", int(text[0] == "-"))

@@ -166,6 +166,11 @@ def test_numbers_as_text(value: float | None, text: str) -> None:
     assert number(value) == text
 
 
+def test_decimals_stay_what_they_are_however_they_are_rounded() -> None:
+    for way in (ROUND_FLOOR, ROUND_CEILING):
+        assert (number(0.001, way), number(0.3, way), number(-2.5e-9, way)) == ("0.001", "0.3", "−2.5e-09")
+
+
 @given(st.floats(-1e300, 1e300).filter(lambda value: value == 0 or abs(value) > 1e-290))
 def test_limits_are_rounded_to_the_safe_side(value: float) -> None:
     low, high = (float(number(value, way).replace("−", "-").replace(",", "")) for way in (ROUND_FLOOR, ROUND_CEILING))
