@@ -22,8 +22,10 @@ Kind = Literal["number", "category", "time", "duration", "empty", "refused"]
 _EXACT_INTEGER: Final = 2**53  # beyond it not every integer is a float64
 _TEXTS: Final = (str, np.str_)
 _BOOLEANS: Final = (bool, np.bool_)
-_TIMES: Final = (dt.date, np.datetime64)  # a datetime is a date
-_DURATIONS: Final = (dt.timedelta, np.timedelta64)
+_TEMPORAL: Final[dict[Literal["time", "duration"], tuple[type, ...]]] = {
+    "time": (dt.date, np.datetime64),  # a datetime is a date
+    "duration": (dt.timedelta, np.timedelta64),
+}
 _HOLDS: Final = "columns hold real numbers, texts, booleans, times or durations"
 _REMEDY: Final = "convert it, or leave it out with columns="
 
@@ -204,10 +206,10 @@ def _of_objects(table: str, name: str, values: NDArray[Any]) -> Column:
     if all(issubclass(kind, Real | Decimal) and not issubclass(kind, bool) for kind in types):
         found[~missing] = _floats(table, name, held, types)
         return number(table, name, found)
-    for wanted, kind in ((_TIMES, "time"), (_DURATIONS, "duration")):
-        if all(issubclass(own, wanted) for own in types):
+    for kind, allowed in _TEMPORAL.items():
+        if all(issubclass(own, allowed) for own in types):
             found[~missing], aware = days_of_objects(what, held)
-            return _temporal(name, "time" if kind == "time" else "duration", found, aware)
+            return _temporal(name, kind, found, aware)
     if types == {dt.time}:
         raise no_times_of_day(what)
     if types & {list, tuple, np.ndarray}:

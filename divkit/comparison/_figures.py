@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from decimal import ROUND_CEILING
 from typing import TYPE_CHECKING, Any, Final
 
+from divkit.comparison._markup import number
+from divkit.comparison._noted import listed
 from divkit.result import Estimate
 
 if TYPE_CHECKING:
     from divkit.comparison.result import Comparison
 
-__all__ = ["KINDS", "figures", "table_rows", "verdict"]
+__all__ = ["figures", "table_rows", "verdict"]
 
-KINDS: Final = {
+_KINDS: Final = {
     "exact": "exact",
     "lower": "lower bound",
     "upper": "upper bound",
@@ -42,21 +45,20 @@ def verdict(found: Comparison) -> str:
 def _of_laws(found: Comparison) -> str:
     if found.test is None:
         return "Equal laws were not tested."
-    p = f"p = {found.test.p_value:.3g}, {found.test.name} test"
+    p = f"p = {number(found.test.p_value, ROUND_CEILING)}, {found.test.name} test"
     if found.test.p_value <= found.alpha:
         return f"The samples differ by more than chance makes of equal laws ({p})."
     unproved = f"No more difference than chance makes of equal laws ({p}). That does not prove the laws equal"
-    if found.bounds is None:
+    if found.limits is None:
         return f"{unproved}."
-    return f"{unproved}: W1 between them may be up to {found.bounds.upper.interval[1]:.3g}."  # type: ignore[index]
+    return f"{unproved}: W1 between them may be up to {number(found.limits[1], ROUND_CEILING)}."
 
 
 def _of_columns(found: Comparison) -> str:
     if all(column.adjusted is None for column in found.columns):
         return "No column was tested by itself."
     if found.changed:
-        names = ", ".join(found.changed[:4]) + (f" and {len(found.changed) - 4} more" if len(found.changed) > 4 else "")
-        return f"{len(found.changed)} of {len(found.columns)} columns moved: {names}."
+        return f"{len(found.changed)} of {len(found.columns)} columns moved: {listed(found.changed, 4)}."
     return "No column by itself shows a difference." if len(found.columns) > 1 else ""
 
 
@@ -90,15 +92,8 @@ def _of_test(found: Comparison) -> list[dict[str, Any]]:
     }  # fmt: skip
     if test.effect is None:
         return [first]
-    name = test.effect.divergence
-    return [
-        first,
-        _row(
-            name if name != "wasserstein1" else "effect",
-            test.effect,
-            f"The size of what was tested, between {_rows(found)}.",
-        ),
-    ]
+    size = f"The size of what was tested, {test.effect.divergence}, from {_rows(found)}."
+    return [first, _row("effect", test.effect, size)]
 
 
 def _of_w1(found: Comparison) -> list[dict[str, Any]]:
@@ -135,7 +130,7 @@ def _row(name: str, value: Estimate, meaning: str) -> dict[str, Any]:
     return {
         "quantity": name,
         "value": float(value),
-        "kind": KINDS[value.bound],
+        "kind": _KINDS[value.bound],
         "low": low,
         "high": high,
         "level": value.level,
@@ -162,14 +157,8 @@ def figures(found: Comparison) -> dict[str, float | None]:
         "y_duplicates": float(found.rows.y_duplicates),
         "wasserstein1": None if found.wasserstein1 is None else float(found.wasserstein1),
         "wasserstein1.null": found.null,
-        "wasserstein1.lower": None,
-        "wasserstein1.upper": None,
     }
-    if found.bounds is not None:
-        lower, upper = (bound.interval for bound in found.bounds)
-        assert lower is not None
-        assert upper is not None
-        held |= {"wasserstein1.lower": lower[0], "wasserstein1.upper": upper[1]}
+    held["wasserstein1.lower"], held["wasserstein1.upper"] = found.limits or (None, None)
     for name in _DIVERGENCES:
         value = found.divergences.get(name)
         low, high = (None, None) if value is None else value.interval or (None, None)

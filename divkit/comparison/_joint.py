@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from divkit._errors import DegenerateDataWarning, DivkitWarning
 from divkit.api import wasserstein1
-from divkit.catalog import DIVERGENCES
+from divkit.catalog import DIVERGENCES, WASSERSTEIN1
 from divkit.comparison._noted import noted
 from divkit.comparison._pair import Encoded
 from divkit.measures import Samples
+from divkit.methods import select_method
 from divkit.methods._samples import sample_refusal
 from divkit.methods.crossfit import CrossFit
 from divkit.result import Estimate
@@ -124,22 +125,21 @@ def _doubts(divergences: Mapping[str, Estimate]) -> list[str]:
 
 
 def _bounds(found: Joint, points: Encoded, level: float, rng: np.random.Generator) -> None:
-    """Both bounds; the upper one is the W_1 between the samples, with its proof."""
-    found.bounds = wasserstein1_bounds(points.x, points.y, level=level, rng=rng)
+    """Both bounds, with all points; the upper one is the W_1 between the samples, with its proof."""
+    x, y = points.x, points.y
+    found.bounds = wasserstein1_bounds(x, y, level=level, points=max(len(x), len(y), 2), rng=rng)
     upper = found.bounds.upper
     found.null = max(upper.info["null"])
-    if (upper.info["n"], upper.info["m"]) != (len(points.x), len(points.y)):
-        return
     gap = float(upper.info["gap"])
     found.wasserstein1 = Estimate(
         float(upper),
         divergence="wasserstein1",
-        method="line" if points.x.shape[1] == 1 else "column_generation",
+        method=select_method(WASSERSTEIN1, Samples(x), Samples(y)).name,
         bound="exact",
         estimand="given",
         interval=(max(float(upper) - gap, 0.0), float(upper)),
         level=1.0,
-        info={"n": len(points.x), "m": len(points.y), "gap": gap},
+        info={"n": len(x), "m": len(y), "gap": gap},
     )
 
 

@@ -1,14 +1,14 @@
-"""Warnings and failures of parts of a comparison, as sentences."""
+"""Warnings and failures of parts of a comparison, and lists of names, in words."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from divkit._errors import DivkitError, DivkitWarning
 
-__all__ = ["noted", "sentence"]
+__all__ = ["listed", "noted"]
 
 _T = TypeVar("_T")
 
@@ -28,16 +28,22 @@ def noted(step: Callable[[], _T], failure: str = "") -> tuple[_T | None, list[st
         try:
             found = step()
         except DivkitError as error:
-            messages.append(sentence(f"{failure}: {error}" if failure else str(error)))
+            messages.append(_sentence(f"{failure}: {error}" if failure else str(error)))
     for warning in caught:
         if issubclass(warning.category, DivkitWarning):
-            messages.append(sentence(str(warning.message)))
+            messages.append(_sentence(str(warning.message)))
         else:
             warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
     return found, list(dict.fromkeys(messages))
 
 
-def sentence(text: str) -> str:
+def _sentence(text: str) -> str:
     """On one line, with a capital and a full stop."""
     text = " ".join(text.split())
     return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """So many of the names, and how many more there are."""
+    text = ", ".join(names[:most])
+    return text if len(names) <= most else f"{text} and {len(names) - most} more"

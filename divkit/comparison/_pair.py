@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from divkit._errors import InvalidInput
 from divkit._tables import Column, Kind, Table, as_table
 from divkit._unit import in_unit
+from divkit.comparison._noted import listed
 
 __all__ = ["Encoded", "Feature", "Pair", "encoded", "matched"]
 
@@ -51,6 +52,18 @@ class Feature:
     def present(self) -> tuple[_F, _F]:
         """The values that are there."""
         return self.x[~np.isnan(self.x)], self.y[~np.isnan(self.y)]
+
+    @cached_property
+    def counts(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """How often each category is there, (k,)."""
+        x, y = (np.bincount(side.astype(np.intp), minlength=len(self.levels)) for side in self.present)
+        return x, y
+
+    @property
+    def shares(self) -> tuple[_F, _F]:
+        """Shares of the categories among the values that are there, (k,); 0 where there are none."""
+        x, y = (own / max(int(own.sum()), 1) for own in self.counts)
+        return x, y
 
     @cached_property
     def spread(self) -> float:
@@ -121,13 +134,13 @@ def _names(a: Table, b: Table, columns: Iterable[Any] | None) -> list[str]:
         for name in wanted:
             for table, names in (("x", own), ("y", other)):
                 if name not in names:
-                    raise InvalidInput(f"columns: {table} has no column {name!r}; it has {_listed(names)}")
+                    raise InvalidInput(f"columns: {table} has no column {name!r}; it has {_quoted(names)}")
         return wanted
     if not a.named and len(own) != len(other):
         raise InvalidInput(f"x and y must have the same number of columns, got {len(own)} and {len(other)}")
     only = [name for name in own if name not in other], [name for name in other if name not in own]
     if any(only):
-        parts = [f"{_listed(names)} only in {side}" for side, names in zip("xy", only, strict=True) if names]
+        parts = [f"{_quoted(names)} only in {side}" for side, names in zip("xy", only, strict=True) if names]
         shared = [name for name in own if name in other]
         remedy = f"columns={shared[:8]!r}" if shared else "the same names"
         raise InvalidInput(
@@ -136,9 +149,8 @@ def _names(a: Table, b: Table, columns: Iterable[Any] | None) -> list[str]:
     return own
 
 
-def _listed(names: Sequence[str], most: int = 8) -> str:
-    text = ", ".join(repr(name) for name in names[:most])
-    return text if len(names) <= most else f"{text} and {len(names) - most} more"
+def _quoted(names: Sequence[str]) -> str:
+    return listed([repr(name) for name in names], 8)
 
 
 def _feature(own: Column, other: Column) -> tuple[Feature | None, str]:

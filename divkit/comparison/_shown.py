@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from divkit._tables import Kind
 from divkit.comparison._pair import Encoded, Feature, Pair
 from divkit.transport._directions import steepest_directions
+from divkit.transport.sliced import along, uniform_directions
 
 __all__ = ["Marginal", "Projection", "Shown", "as_date", "marginal", "projection"]
 
@@ -94,14 +95,12 @@ def as_date(days: float) -> str:
 
 def marginal(feature: Feature) -> Marginal:
     """Of a column; cells between the outer half percents where tails are long."""
-    x, y = feature.present
     if feature.kind == "category":
-        counts = [np.bincount(side.astype(np.intp), minlength=len(feature.levels)) for side in (x, y)]
-        shares = [own / max(own.sum(), 1) for own in counts]
+        shares = feature.shares
         most = np.argsort(-(shares[0] + shares[1]), kind="stable")[:_LEVELS]
         names = tuple(feature.levels[i] for i in most)
         return Marginal(feature.name, "category", None, names, shares[0][most], shares[1][most])
-    return _histograms(feature.name, feature.kind, x, y)
+    return _histograms(feature.name, feature.kind, *feature.present)
 
 
 def _histograms(name: str, kind: Kind, x: _F, y: _F) -> Marginal:
@@ -143,11 +142,9 @@ def projection(pair: Pair, points: Encoded, rng: np.random.Generator) -> Project
     exponent = np.frexp(max(float(np.abs(side).max()) for side in (points.x, points.y)))[1]
     seen = [np.ldexp(half[0], -exponent) for half in halves]
     weighted = [(side, np.full(len(side), 1 / len(side))) for side in seen]
-    normals = rng.standard_normal((_STARTS, points.x.shape[1]))
-    starts = normals / np.linalg.norm(normals, axis=1, keepdims=True)
+    starts = uniform_directions(_STARTS, points.x.shape[1], rng)
     found = steepest_directions(weighted[0], weighted[1], starts, 1.0, _STEPS)
-    apart = [_apart(*(side @ u for side in seen)) for u in found]
-    u = found[int(np.argmax(apart))]
+    u = found[int(np.argmax(along((seen[0], None), (seen[1], None), found, 1.0)))]
     if points.x.shape[1] == 1:
         u = np.abs(u)
     x, y = (half[1] @ u for half in halves)
@@ -155,10 +152,3 @@ def projection(pair: Pair, points: Encoded, rng: np.random.Generator) -> Project
     most = np.argsort(-weights, kind="stable")[:_NAMED]
     columns = tuple((pair.features[i].name, float(weights[i])) for i in most if weights[i] > 0)
     return Projection(_histograms("projection", "number", x, y), columns)
-
-
-def _apart(x: _F, y: _F) -> float:
-    """W_1 of two projections."""
-    from divkit._wasserstein_1d import wasserstein
-
-    return float(wasserstein(x, y, None, None, p=1.0))

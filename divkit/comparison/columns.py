@@ -16,7 +16,7 @@ from divkit._unit import in_unit
 from divkit._wasserstein_1d import wasserstein
 from divkit.api import estimate
 from divkit.catalog import JSD
-from divkit.comparison._noted import noted
+from divkit.comparison._noted import listed, noted
 from divkit.comparison._pair import Feature
 from divkit.measures import Samples
 from divkit.methods.binned import Binned, fdivergence_from_counts
@@ -140,8 +140,8 @@ def compare_columns(
         ColumnComparison(**held, adjusted=None if p is None else next(adjusted))
         for held, p in zip(found, together, strict=True)
     ]
-    remarks = [f"JSD of {_listed(names)}: {message}" for message, names in doubts.items()]
-    least = max(1 / (1 + enough), 1 / math.comb(len(rows[0]) + len(rows[1]), len(rows[0])) if len(rows[0]) < 50 else 0)
+    remarks = [f"JSD of {listed(names, 5)}: {message}" for message, names in doubts.items()]
+    least = max(1 / (1 + enough), 1 / math.comb(len(rows[0]) + len(rows[1]), len(rows[0])))  # or of all arrangements
     if len(tested) * least > 1 - level:
         remarks.append(
             f"With {len(tested):,} columns, and p-values of at least {least:.2g} each, the corrected p-value of a "
@@ -180,11 +180,6 @@ def gaps_p_value(feature: Feature) -> float | None:
     return min(1.0, float(hypergeom.pmf(extreme, n + m, total, n).sum()))
 
 
-def _listed(names: Sequence[str]) -> str:
-    """The first of the names."""
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-
-
 def _fewer(
     rows: tuple[NDArray[np.intp], NDArray[np.intp]], columns: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -216,7 +211,7 @@ def _described(feature: Feature) -> dict[str, Any]:
         "missing": (1 - len(x) / len(feature.x), 1 - len(y) / len(feature.y)),
     }
     if feature.kind == "category":
-        shares = [own / max(own.sum(), 1) for own in _counts(feature)]
+        shares = feature.shares
         distance = float(np.abs(shares[0] - shares[1]).sum() / 2) if there else None
         return {
             **common,
@@ -263,9 +258,5 @@ def _jsd(feature: Feature, level: float) -> Estimate | None:
     if len(x) == 0 or len(y) == 0:
         return None
     if feature.kind == "category":
-        return fdivergence_from_counts(JSD, *_counts(feature), level=level)
+        return fdivergence_from_counts(JSD, *feature.counts, level=level)
     return estimate(Samples(x), Samples(y), JSD, Binned(), level=level)
-
-
-def _counts(feature: Feature) -> list[NDArray[np.intp]]:
-    return [np.bincount(side.astype(np.intp), minlength=len(feature.levels)) for side in feature.present]

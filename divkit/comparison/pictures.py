@@ -228,8 +228,8 @@ def _draw_log_ratios(axes: Axes, look: Look, x: _F, y: _F) -> None:
 
 def _of_w1(found: Comparison) -> Panel:
     parts = []
-    if found.bounds is not None:
-        low, high = _limits(found)
+    if found.limits is not None:
+        low, high = found.limits
         parts.append(f"between the laws it is from {low:.4g} to {high:.4g} at level {found.level:g}")
     if found.wasserstein1 is not None:
         parts.append(f"between the samples it is {found.wasserstein1:.4g}")
@@ -238,19 +238,11 @@ def _of_w1(found: Comparison) -> Panel:
     return Panel("W1", f"W1: {'; '.join(parts)}.", lambda axes, look: _draw_w1(axes, look, found))
 
 
-def _limits(found: Comparison) -> tuple[float, float]:
-    assert found.bounds is not None
-    lower, upper = (bound.interval for bound in found.bounds)
-    assert lower is not None
-    assert upper is not None
-    return lower[0], upper[1]
-
-
 def _draw_w1(axes: Axes, look: Look, found: Comparison) -> None:
     _framed(axes, look, "W1, the earth mover's distance", found.unit, "")
     rows: list[tuple[str, Sequence[float], str]] = []
-    if found.bounds is not None:
-        rows.append(("laws", _limits(found), look.others[0]))
+    if found.limits is not None:
+        rows.append(("laws", found.limits, look.others[0]))
     if found.wasserstein1 is not None:
         rows.append(("samples", (float(found.wasserstein1),), look.x))
     if found.null is not None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR
 from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING, Any, Final
 
-from divkit.comparison._markup import escape
+from divkit.comparison._markup import escape, number, percent
 from divkit.comparison._shown import as_date
 from divkit.comparison._svg import drawn_as_svg
 from divkit.comparison.pictures import panels
@@ -18,11 +18,10 @@ if TYPE_CHECKING:
     from divkit.comparison.columns import ColumnComparison
     from divkit.comparison.result import Comparison
 
-__all__ = ["as_text", "column_cells", "fragment", "number", "number_cells", "page"]
+__all__ = ["as_text", "column_cells", "fragment", "number_cells", "page"]
 
 _NAMES: Final = {
     "p_value": "p-value",
-    "energy": "energy distance",
     "effect": "effect",
     "kl": "KL(x || y)",
     "reverse_kl": "KL(y || x)",
@@ -41,35 +40,8 @@ _NAMES: Final = {
     "x_duplicates": "repeated rows of x",
     "y_duplicates": "repeated rows of y",
 }
-_CONTEXT: Final = Context(prec=800)
 NUMBER_HEADS: Final = ("quantity", "value", "interval", "kind", "method", "meaning")
 COLUMN_HEADS: Final = ("column", "kind", "in x", "in y", "distance", "in deviations", "JSD at least", "p", "missing")
-
-
-def number(value: float | None, rounding: str = ROUND_HALF_EVEN) -> str:
-    """Four digits, whole numbers as they are, a dash for what is not there.
-
-    Parameters
-    ----------
-    value : float or None
-    rounding : str
-        As in `decimal`: lower limits are rounded down, upper ones up.
-    """
-    if value is None or math.isnan(value):
-        return "–"
-    if math.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    if value == int(value) and abs(value) < 1e6:
-        return f"{int(value):,}".replace("-", "−")
-    exact = Decimal(repr(float(value)))  # 0.001 is meant, not the float next to it
-    rounded = float(exact.quantize(Decimal(1).scaleb(exact.adjusted() - 3), rounding, _CONTEXT))
-    text = f"{rounded:,.0f}" if 1e4 <= abs(rounded) < 1e6 else f"{rounded:.4g}"
-    return text.replace("-", "−") if "e" not in text else text.replace("-", "−", int(text[0] == "-"))
-
-
-def percent(share: float) -> str:
-    """One digit after the point; what is not 0 is not shown as 0."""
-    return "<0.1%" if 0 < share < 0.0005 else f"{share:.1%}"
 
 
 def number_cells(row: dict[str, Any]) -> tuple[str, ...]:
@@ -211,12 +183,12 @@ def _cards(found: Comparison) -> list[str]:
                 f"of at most 0.693; level {found.level:g}",
             )
         )
-    if found.bounds is not None:
-        lower, upper = (bound.interval or (math.nan, math.nan) for bound in found.bounds)
+    if found.limits is not None:
+        low, high = found.limits
         cards.append(
             (
                 "W1 between the laws",
-                f"{number(lower[0], ROUND_FLOOR)} to {number(upper[1], ROUND_CEILING)}",
+                f"{number(low, ROUND_FLOOR)} to {number(high, ROUND_CEILING)}",
                 f"in {found.unit}",
             )
         )

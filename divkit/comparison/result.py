@@ -77,6 +77,16 @@ class Comparison:
         return None if self.test is None else self.test.p_value
 
     @property
+    def limits(self) -> tuple[float, float] | None:
+        """W_1 between the laws lies between these with probability `level`; None without bounds."""
+        if self.bounds is None:
+            return None
+        lower, upper = (bound.interval for bound in self.bounds)
+        assert lower is not None
+        assert upper is not None
+        return lower[0], upper[1]
+
+    @property
     def alpha(self) -> float:
         """1 - level, at which tests reject."""
         return round(1 - self.level, 12)

@@ -16,6 +16,7 @@ _U = NDArray[np.uint64]
 _SEED: Final = 0x5EED
 _OFTEN: Final = 5  # rows
 _DIGITS: Final = 7  # after the first one
+_ROUNDING: Final = 1e-5  # of a number below 10^8, which a few operations in float64 change by 1e-7 at most
 
 
 @dataclass(frozen=True)
@@ -72,22 +73,23 @@ def _marked(pair: Pair, keys: _U, side: int) -> NDArray[np.bool_]:
         if feature.kind != "number":  # times have digits that nobody wrote
             continue
         values = feature.y if side else feature.x
-        _, which, counts = np.unique(values, return_inverse=True, return_counts=True)
-        pairs = np.unique(np.stack([which.reshape(-1).astype(np.uint64), keys]), axis=1)[0].astype(np.intp)
-        keys_of_value = np.bincount(pairs, minlength=len(counts))  # in how many different rows it stands
-        rare = (keys_of_value == 1) & (counts <= max(_OFTEN, len(values) // 100))
-        found |= _has_many_digits(values) & rare[which.reshape(-1)]
+        order = np.argsort(values, kind="stable")
+        ordered, own = values[order], keys[order]
+        starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
+        counts = np.diff(starts, append=len(ordered))
+        in_one = np.minimum.reduceat(own, starts) == np.maximum.reduceat(own, starts)
+        rare = in_one & (counts <= max(_OFTEN, len(values) // 100))
+        found[order] |= np.repeat(rare, counts) & _has_many_digits(ordered)
     return found
 
 
 def _has_many_digits(values: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Whether a number is more than its first eight digits."""
-    present = np.isfinite(values) & (values != 0)
-    mantissas = np.where(present, np.frexp(np.where(present, values, 1.0))[0], 0.0)
-    with np.errstate(divide="ignore"):
-        exponents = np.where(present, np.floor(np.log10(np.abs(np.where(present, values, 1.0)))), 0.0)
-    scaled = np.where(present, values / 10.0 ** np.clip(exponents, -300, 300), mantissas) * 10.0**_DIGITS
-    return np.asarray(present & (np.abs(scaled - np.rint(scaled)) > 1e-5))
+    found = np.isfinite(values) & (values != 0)
+    sizes = np.abs(values[found])
+    scaled = sizes / 10.0 ** np.clip(np.floor(np.log10(sizes)), -300, 300) * 10.0**_DIGITS
+    found[found] = np.abs(scaled - np.rint(scaled)) > _ROUNDING
+    return np.asarray(found)
 
 
 def _keys(pair: Pair) -> _U:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from divkit._checks import check_integer, check_level, check_rng
 from divkit._errors import InvalidInput
 from divkit.comparison._joint import PARTS, Joint, joint
+from divkit.comparison._noted import listed
 from divkit.comparison._pair import Encoded, Pair, encoded, matched
 from divkit.comparison._shown import Shown, marginal, projection
 from divkit.comparison.columns import ColumnComparison, compare_columns
@@ -46,8 +47,8 @@ def compare(
     ----------
     x, y : dataframe, mapping of columns, or array_like of shape (n,) or (n, d) and (m,) or (m, d)
         Independent draws: the data and the model, the old and the new. Dataframes of any library that narwhals or
-        Arrow knows, torch tensors, `Samples` without weights. Columns hold numbers, texts, booleans or times; NaN and
-        None are missing values. Columns of dataframes are matched by name.
+        Arrow knows, torch tensors, `Samples` without weights. Columns hold numbers, texts, booleans, times or
+        durations; NaN and None are missing values. Columns of dataframes are matched by name.
     columns : iterable of str, optional
         Those to compare; by default all, which both must have.
     standardize : bool, optional
@@ -167,7 +168,7 @@ def _remarks(pair: Pair, points: Encoded, repeated: RepeatedRows, others: Sequen
     gaps = [feature.name for feature in pair.features if feature.has_gaps and feature.kind != "category"]
     if gaps:
         found.append(
-            f"Values are missing in {', '.join(gaps[:8])}{' and others' if len(gaps) > 8 else ''}: such a column is "
+            f"Values are missing in {listed(gaps, 8)}: such a column is "
             f"compared by the values that are there, and by how many are missing; in whole rows a missing number "
             f"counts as the median, and a coordinate of its own says that it is missing."
         )

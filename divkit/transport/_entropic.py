@@ -87,17 +87,11 @@ def _soft(problem: Streamed, own: _F, other: _F, shifted: _F, epsilon: float) ->
 def _ends(problem: Streamed, f: _F, g: _F, epsilon: float) -> tuple[float, float]:
     """The value of the potentials, and that of their plan with marginals made right.
 
-    Rows are scaled down to their masses, then columns, and what is missing is sent in proportion, as for `Sinkhorn`.
+    Rows and columns are scaled down to their masses, and what is missing is sent in proportion, as for `Sinkhorn`.
     """
     a, b = problem.a, problem.b
-    log_x, log_y = f / epsilon + np.log(a), g / epsilon + np.log(b)
-    rows = problem.sums(problem.x, problem.y, log_x, log_y, epsilon)
+    rows, log_x, log_y, missing_y = problem.scaled_down(f, g, epsilon)
     lower = float(a @ f + b @ g - epsilon * (rows.sum() - 1))
-    log_x = log_x + np.log(np.minimum(a / np.maximum(rows, _TINY), 1.0))
-    columns = problem.sums(problem.y, problem.x, log_y, log_x, epsilon)
-    kept = np.minimum(b / np.maximum(columns, _TINY), 1.0)
-    log_y = log_y + np.log(np.maximum(kept, _TINY))
-    missing_y = np.maximum(b - columns * kept, 0.0)
     lost = max(float(missing_y.sum()), _TINY)
     values = np.empty(len(a))
 

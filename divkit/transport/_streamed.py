@@ -106,14 +106,8 @@ class Streamed:
         Rows are scaled down to their masses, then columns; what is missing is sent from all rows to all columns in
         proportion (Altschuler, Weed and Rigollet 2017, algorithm 2). All in float64, the same numbers in each pass.
         """
-        log_x, log_y = f / epsilon + np.log(self.a), g / epsilon + np.log(self.b)
-        with np.errstate(divide="ignore"):  # a row or column of which nothing is kept
-            rows = self.sums(self.x, self.y, log_x, log_y, epsilon)
-            log_x = log_x + np.log(np.minimum(self.a / np.maximum(rows, _TINY), 1.0))
-            columns = self.sums(self.y, self.x, log_y, log_x, epsilon)
-            kept = np.minimum(self.b / np.maximum(columns, _TINY), 1.0)
-            log_y = log_y + np.log(kept)
-        missing_x, missing_y = np.empty(len(self.a)), np.maximum(self.b - columns * kept, 0.0)
+        _, log_x, log_y, missing_y = self.scaled_down(f, g, epsilon)
+        missing_x = np.empty(len(self.a))
         sent, spread = np.empty_like(self.a), np.empty_like(self.a)
 
         def part(rows: slice) -> None:
@@ -124,6 +118,19 @@ class Streamed:
 
         in_parallel(part, len(self.a), len(self.b))
         return float(sent.sum()), float(missing_x @ spread / max(float(missing_y.sum()), _TINY))
+
+    def scaled_down(self, f: _F, g: _F, epsilon: float) -> tuple[_F, _F, _F, _F]:
+        """Sums of the rows of the plan of f and g, logs of its factors once rows and columns are not above their
+        masses, and what is then missing of each column.
+        """
+        log_x, log_y = f / epsilon + np.log(self.a), g / epsilon + np.log(self.b)
+        with np.errstate(divide="ignore"):  # a row or column of which nothing is kept
+            rows = self.sums(self.x, self.y, log_x, log_y, epsilon)
+            log_x = log_x + np.log(np.minimum(self.a / np.maximum(rows, _TINY), 1.0))
+            columns = self.sums(self.y, self.x, log_y, log_x, epsilon)
+            kept = np.minimum(self.b / np.maximum(columns, _TINY), 1.0)
+            log_y = log_y + np.log(kept)
+        return rows, log_x, log_y, np.maximum(self.b - columns * kept, 0.0)
 
     def sums(self, own: _F, other: _F, log_own: _F, log_other: _F, epsilon: float) -> _F:
         """What the plan sends from each point of `own`."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from divkit._checks import check_integer, check_order, check_points, check_same_dimension
 from divkit._errors import InvalidInput, NotConverged
+from divkit._threads import one_blas_thread
 from divkit._unit import in_unit
 from divkit.measures import Samples
 from divkit.result import Estimate
@@ -114,17 +115,16 @@ def _between(
     most: int,
 ) -> Estimate:
     """All three problems, to narrower ends until those of the divergence are narrow enough."""
-    from threadpoolctl import threadpool_limits
-
     both = Entropic(problem, size, same=False)
     alone = [Entropic(side, size, same=True) for side in own]
+    slack = _rounding(problem, size)
     width, floor = 1e-2 * mean, _RESOLVED * mean
-    with threadpool_limits(1):  # the threads are those of the blocks
+    with one_blas_thread():  # the threads are those of the blocks
         while True:
             for part in (both, *alone):
                 part.narrow(width, most)
-            low = both.lower - sum(side.upper for side in alone) / 2 - problem.rounding()
-            high = both.upper - sum(side.lower for side in alone) / 2 + problem.rounding()
+            low = both.lower - sum(side.upper for side in alone) / 2 - slack
+            high = both.upper - sum(side.lower for side in alone) / 2 + slack
             goal = max(tolerance * max(abs(low), abs(high)), floor) if math.isfinite(high - low) else 0.0
             if high - low <= goal or width <= floor / 4 or max(part.width for part in (both, *alone)) > width:
                 break
@@ -152,6 +152,16 @@ def _between(
         level=1.0,
         info=info,
     )
+
+
+def _rounding(problem: Streamed, epsilon: float) -> float:
+    """What float64 may add to or take from either end.
+
+    That of costs for the three problems, which count as two; each of its terms may come with one of the entropy, which
+    is epsilon times the log of a density of at most 1/(a b), and some 1 for masses.
+    """
+    most = 1.0 - math.log(float(problem.a.min())) - math.log(float(problem.b.min()))
+    return 2 * problem.rounding() * (1 + epsilon * most)
 
 
 def _power(length: float, p: float) -> float:

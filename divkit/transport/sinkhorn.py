@@ -10,6 +10,7 @@ import numpy as np
 
 from divkit._checks import check_integer
 from divkit._errors import InvalidInput, NotConverged
+from divkit._threads import one_blas_thread
 from divkit._unit import in_unit
 from divkit.divergences import Divergence, Wasserstein
 from divkit.measures import Measure
@@ -99,8 +100,6 @@ class Sinkhorn(Method):
         NotConverged
             If the bracket is wider than wanted after all steps, unless it is asked for.
         """
-        from threadpoolctl import threadpool_limits
-
         self.demand(div, P, Q)
         assert isinstance(div, Wasserstein)
         (x, a), (y, b) = (mass_points(*weighted_points(measure)) for measure in (P, Q))
@@ -109,7 +108,7 @@ class Sinkhorn(Method):
         places, unit = points / far, unit * far  # no distance is above 1
         problem = Streamed(places[: len(x)], places[len(x) :], a, b, div.p)
         descent = _Descent(problem, self.tolerance)
-        with threadpool_limits(1):  # the threads are those of the blocks
+        with one_blas_thread():  # the threads are those of the blocks
             found = descent.run(self.max_iterations)
         high, low = found.upper + problem.rounding(), max(found.lower - problem.rounding(), 0.0)
         low, high = (unit * end ** (1 / div.p) for end in (low, high))

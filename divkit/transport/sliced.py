@@ -21,7 +21,7 @@ from divkit.transport._directions import steepest_directions
 from divkit.transport._points import mass_points, point_refusal, weighted_points
 from divkit.transport.line import moved
 
-__all__ = ["MaxSliced", "Sliced"]
+__all__ = ["MaxSliced", "Sliced", "along", "uniform_directions"]
 
 _F = NDArray[np.float64]
 _ENTRIES: Final = 2**23  # projected points at a time, 64 MiB
@@ -128,7 +128,7 @@ class Sliced(_Along):
     def _value(self, x: _Weighted, y: _Weighted, p: float, rng: np.random.Generator) -> tuple[float, float | None]:
         d, step = x[0].shape[1], max(1, _ENTRIES // (len(x[0]) + len(y[0])))
         counts = [min(step, self.projections - k) for k in range(0, self.projections, step)]
-        found = np.concatenate([along(x, y, _directions(count, d, rng), p) for count in counts])
+        found = np.concatenate([along(x, y, uniform_directions(count, d, rng), p) for count in counts])
         largest = float(found.max())
         if largest == 0:
             return 0.0, 0.0
@@ -179,12 +179,12 @@ class MaxSliced(_Along):
         check_integer("iterations", self.iterations, 1)
 
     def _value(self, x: _Weighted, y: _Weighted, p: float, rng: np.random.Generator) -> tuple[float, float | None]:
-        starts = _directions(self.starts, x[0].shape[1], rng)
+        starts = uniform_directions(self.starts, x[0].shape[1], rng)
         directions = steepest_directions(_some(*x, rng), _some(*y, rng), starts, p, self.iterations)
         return float(along(x, y, directions, p).max()), None
 
 
-def _directions(count: int, d: int, rng: np.random.Generator) -> _F:
+def uniform_directions(count: int, d: int, rng: np.random.Generator) -> _F:
     """Uniform on the sphere, (count, d)."""
     normals = rng.standard_normal((count, d))
     return np.asarray(normals / np.linalg.norm(normals, axis=1, keepdims=True))

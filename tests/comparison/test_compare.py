@@ -240,6 +240,27 @@ def test_too_few_permutations_or_rows_for_so_many_columns_are_said(rng: np.rando
     assert any("only several can be told from chance" in remark for remark in found.remarks)
 
 
+def test_one_row_against_many_is_said_to_be_too_few(rng: np.random.Generator) -> None:
+    found = divkit.compare(rng.normal(size=(60, 5)), rng.normal(size=(2, 5)), parts=[], level=0.999, rng=0)
+    assert any("only several can be told from chance" in remark for remark in found.remarks)
+
+
+def test_every_quantity_of_the_table_stands_once(rng: np.random.Generator) -> None:
+    x, y = rng.normal(size=(60, 1)), rng.normal(size=(60, 1)) + 1.0
+    for statistic in ("classifier", "wasserstein1", "energy"):
+        names = [row["quantity"] for row in divkit.compare(x, y, statistic=statistic, rng=0).table()]
+        assert "effect" in names
+        assert len(names) == len(set(names))
+
+
+def test_the_distance_is_of_all_rows_that_are_compared(rng: np.random.Generator) -> None:
+    x, y = rng.normal(size=20_500), rng.normal(size=20_100)
+    found = divkit.compare(x, y, rows=30_000, parts=["wasserstein1"], rng=0)
+    assert (found.wasserstein1.info["n"], found.wasserstein1.info["m"]) == (20_500, 20_100)
+    assert found.wasserstein1.method == "line"
+    assert found.wasserstein1 == pytest.approx(divkit.wasserstein1(x, y), rel=1e-9)
+
+
 def test_nothing_tested_is_nothing_found() -> None:
     found = divkit.compare([[1.0, 2.0]], [[3.0, 4.0]], parts=[], rng=0)
     assert found.verdict == "Equal laws were not tested. No column was tested by itself."

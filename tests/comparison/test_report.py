@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import divkit
+from divkit.comparison._markup import number, percent
 from divkit.comparison.pictures import panels
-from divkit.comparison.report import number, percent
 
 pytest.importorskip("matplotlib")
 

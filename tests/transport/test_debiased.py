@@ -78,6 +78,17 @@ def test_between_transport_and_energy(rng: np.random.Generator) -> None:
     assert far == pytest.approx(energy / 2, rel=2e-3)
 
 
+@pytest.mark.parametrize("epsilon", [1e3, 1e6])
+def test_the_interval_holds_where_rounding_of_the_entropy_is_most_of_it(
+    epsilon: float, rng: np.random.Generator
+) -> None:
+    x, y = rng.normal(size=(15, 2)), rng.normal(size=(12, 2)) + 1.0
+    low, high = sinkhorn_divergence(x, y, p=1, epsilon=epsilon).interval
+    energy = 2 * cdist(x, y).mean() - cdist(x, x).mean() - cdist(y, y).mean()
+    # The next term of the expansion is at most the largest variance of a cost over epsilon.
+    assert low - 16 / epsilon <= energy / 2 <= high + 16 / epsilon
+
+
 def test_weights_are_multiplicities(rng: np.random.Generator) -> None:
     x, y = rng.normal(size=(6, 2)), rng.normal(size=(5, 2))
     repeated = sinkhorn_divergence(np.repeat(x, [1, 2, 3, 1, 1, 1], axis=0), y, epsilon=0.5)
