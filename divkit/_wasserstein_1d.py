@@ -14,10 +14,11 @@ from divkit._checks import check_finite, check_order, normalize
 from divkit._errors import InvalidInput
 from divkit._threads import parallel_map, workers
 
-__all__ = ["distance", "wasserstein"]
+__all__ = ["distance", "equal_rows", "wasserstein"]
 
 _F = NDArray[np.float64]
 _PARALLEL = 1 << 20  # points below which a second thread costs more than it brings
+_PARALLEL_ROWS = 1 << 18  # likewise for rows, whose sorts are most of what is done
 _PACKED, _LARGEST_PACKED = 2048, 1 << 32  # sizes for which packed keys beat an index sort, and fit 32-bit indices
 _CELLS = 2.0**31 - 1
 _RUNS = 64
@@ -83,7 +84,7 @@ def wasserstein(
             f"x and y must have leading axes that broadcast, got {a.shape[:-1]} and {b.shape[:-1]}"
         ) from None
     if wa is None and wb is None and a.shape[-1] == b.shape[-1]:
-        return _equal_rows(a, b, p)
+        return equal_rows(a, b, p)
     a = np.broadcast_to(a, (*lead, a.shape[-1])).reshape(-1, a.shape[-1])
     b = np.broadcast_to(b, (*lead, b.shape[-1])).reshape(-1, b.shape[-1])
     return np.array([_row(r, s, wa, wb, p)[0] for r, s in zip(a, b, strict=True)]).reshape(lead)
@@ -227,9 +228,17 @@ def _mean_power(gaps: _F, p: float) -> float:
     return float(largest * float(gaps.mean()) ** (1 / p))
 
 
-def _equal_rows(x: _F, y: _F, p: float) -> _F:
-    """Row by row for equal sizes without weights; sorts only the rows that there are, broadcasts the gaps."""
-    xs, ys = parallel_map(_sorted, (x, y), workers() if x.size >= _PARALLEL else 1)
+def _sorted_in_place(rows: _F) -> _F:
+    rows.sort(axis=-1)
+    return rows
+
+
+def equal_rows(x: _F, y: _F, p: float, *, spent: bool = False) -> _F:
+    """Row by row for equal sizes without weights; sorts only the rows that there are, broadcasts the gaps.
+
+    `spent` rows are nobody's any more: they are sorted where they are.
+    """
+    xs, ys = parallel_map(_sorted_in_place if spent else _sorted, (x, y), workers() if x.size >= _PARALLEL_ROWS else 1)
     largest = max(float(np.abs(rows[..., [0, -1]]).max()) for rows in (xs, ys))  # NaN is sorted to the end
     if not largest < math.inf:
         check_finite("x", x)

@@ -22,7 +22,7 @@ from divkit._errors import InvalidInput
 from divkit.adapters import as_measure
 from divkit.catalog import DIVERGENCES, resolve_divergence
 from divkit.divergences import DerivedDivergence, Divergence, FDivergence, Wasserstein
-from divkit.measures import Discrete, Measure, Samples
+from divkit.measures import Discrete, Measure, Samples, checked_samples
 from divkit.methods import Method, resolve_method, select_method
 from divkit.result import Estimate
 
@@ -266,7 +266,10 @@ def wasserstein(
             from divkit.transport.line import line_estimate
 
             return line_estimate(a, b, x_weights, y_weights, p)
-        P, Q = Samples(a, x_weights), Samples(b, y_weights)
+        P, Q = (
+            checked_samples(own, weights) if own.ndim == 2 else Samples(own, weights)
+            for own, weights in ((a, x_weights), (b, y_weights))
+        )
         check_same_dimension(P.points, Q.points)
         return _run(Wasserstein(p), P, Q, method, level, rng)
     for name, is_bare, weights in (("x", bare[0], x_weights), ("y", bare[1], y_weights)):

@@ -13,6 +13,7 @@ from strategies import F, masses, point_sets, probabilities, read_only
 
 import divkit
 from divkit import Discrete, InvalidInput, Law, Samples
+from divkit.measures import checked_samples
 
 
 @given(p=probabilities())
@@ -161,3 +162,15 @@ def test_atoms_at_one_place_are_one_atom(x: F, y: F) -> None:
     doubled = Discrete(np.repeat(p / 2, 2), np.repeat(x, 2, axis=0))
     once, twice = (divkit.total_variation(P, Discrete(q, y)) for P in (Discrete(p, x), doubled))
     assert twice == pytest.approx(once, abs=1e-15)  # sums of at most 12 masses below 1
+
+
+def test_checked_samples_are_those_of_the_same_points_without_a_copy(rng: np.random.Generator) -> None:
+    points = rng.normal(size=(20, 3))
+    found, usual = checked_samples(points, np.arange(20.0)), Samples(points, np.arange(20.0))
+    np.testing.assert_array_equal(found.points, usual.points)
+    np.testing.assert_array_equal(found.weights, usual.weights)
+    assert found.dim == 3
+    assert np.shares_memory(found.points, points)
+    assert points.flags.writeable
+    assert not found.points.flags.writeable
+    assert not np.shares_memory(checked_samples(points[::2]).points, points)  # compact, as kernels take them

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from divkit._checks import check_integer
-from divkit._unit import in_unit
-from divkit._wasserstein_1d import wasserstein
+from divkit._unit import in_unit, unit_as_they_are
+from divkit._wasserstein_1d import equal_rows, wasserstein
 from divkit.divergences import Divergence, Wasserstein
 from divkit.measures import Measure
 from divkit.methods import Method
@@ -61,11 +61,17 @@ class _Along(Method):
         self.demand(div, P, Q)
         assert isinstance(div, Wasserstein)
         (x, a), (y, b) = weighted_points(P), weighted_points(Q)
-        points, unit = in_unit(np.concatenate([x, y]))
-        value, stderr = self._value((points[: len(x)], a), (points[len(x) :], b), div.p, rng)
-        low = max(value - _rounding(*points.shape), 0.0)
+        unit, own_unit = unit_as_they_are(x, y), 1.0
+        if unit is None:
+            points, unit = in_unit(np.concatenate([x, y]))
+            x, y = points[: len(x)], points[len(x) :]
+        else:
+            own_unit = unit
+        found, spread = self._value((x, a), (y, b), div.p, rng)
+        value, stderr = found / own_unit, None if spread is None else spread / own_unit
+        low = max(value - _rounding(len(x) + len(y), x.shape[1]), 0.0)
         if a is not None or b is not None or len(x) != len(y):
-            low = moved(low, low, 4 * math.sqrt(points.shape[1]), div.p)[0]
+            low = moved(low, low, 4 * math.sqrt(x.shape[1]), div.p)[0]
         return Estimate(
             unit * value,
             divergence=div.name,
@@ -192,7 +198,10 @@ def uniform_directions(count: int, d: int, rng: np.random.Generator) -> _F:
 
 def along(x: _Weighted, y: _Weighted, directions: _F, p: float) -> _F:
     """W_p of weighted points (n, d) and (m, d) along each direction (L, d)."""
-    return np.asarray(wasserstein(directions @ x[0].T, directions @ y[0].T, x[1], y[1], p=p), dtype=np.float64)
+    on_x, on_y = directions @ x[0].T, directions @ y[0].T
+    if x[1] is None and y[1] is None and on_x.shape == on_y.shape:
+        return equal_rows(on_x, on_y, p, spent=True)
+    return np.asarray(wasserstein(on_x, on_y, x[1], y[1], p=p), dtype=np.float64)
 
 
 def _some(points: _F, weights: _F | None, rng: np.random.Generator) -> tuple[_F, _F]:

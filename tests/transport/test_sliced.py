@@ -13,6 +13,7 @@ from scipy.stats import wasserstein_distance
 from strategies import masses, point_sets
 
 import divkit
+from divkit._unit import unit_as_they_are
 from divkit.transport._directions import _cost_along
 from divkit.transport.sliced import MaxSliced, Sliced, along
 
@@ -94,6 +95,25 @@ def test_units_and_offsets_are_those_of_the_points(name: str, scale: float, rng:
     plain = divkit.wasserstein1(x, y, method=name, rng=0)
     assert divkit.wasserstein1(scale * x, scale * y, method=name, rng=0) / scale == pytest.approx(float(plain))
     assert divkit.wasserstein1(x + 2.0**27, y + 2.0**27, method=name, rng=0) == pytest.approx(float(plain), rel=1e-6)
+
+
+@pytest.mark.parametrize("name", BOTH)
+@pytest.mark.parametrize("unit", [2.0**-250, 2.0**-3, 1.0, 2.0**7, 2.0**250])
+@pytest.mark.parametrize("offset", [0.0, 1.0, 64.0])
+def test_points_that_are_taken_as_they_lie_give_what_moved_ones_do(
+    name: str, unit: float, offset: float, rng: np.random.Generator
+) -> None:
+    x, y = np.round(normals(rng, 30, 3), 6), np.round(normals(rng, 30, 3) + 0.5, 6)
+    plain = divkit.wasserstein1(x, y, method=name, rng=0)
+    found = divkit.wasserstein1(unit * (x + offset), unit * (y + offset), method=name, rng=0)
+    assert found / unit == pytest.approx(float(plain), rel=1e-9)
+    assert found.interval is not None
+    assert plain.interval is not None
+    assert 0 < found - found.interval[0] < 1e-12 * unit
+    assert found.info["gap"] == found - found.interval[0]
+    assert (unit_as_they_are(unit * (x + offset), unit * (y + offset)) is None) == (
+        offset == 64 or not 1e-9 < unit < 1e9
+    )
 
 
 @pytest.mark.parametrize("name", BOTH)
