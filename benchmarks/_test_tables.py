@@ -87,6 +87,27 @@ def sinkhorn() -> str:
     return markdown(["n = m", "d", "steps", "time", "lower end", "upper end", "memory"], rows) + footer(result)
 
 
+def sinkhorn_device() -> str:
+    result = load("bounds_sinkhorn_device")
+    rows = [
+        [
+            result["device"],
+            f"{row['n']:,}",
+            str(row["d"]),
+            str(row["steps"]),
+            seconds(row["seconds"]),
+            f"{row['lower']:.4g} to {row['upper']:.4g}",
+            "" if row["exact"] is None else f"{row['exact']:.4g}",
+            f"{row['peak_megabytes']:,.0f} MB" if "peak_megabytes" in row else "",
+            seconds(row["geomloss_seconds"]) if "geomloss" in row else "",
+            f"{row['geomloss']:.4g}" if "geomloss" in row else "",
+        ]
+        for row in result["rows"]
+    ]
+    heads = ["device", "n = m", "d", "steps", "time", "W_1", "exact", "memory of the device", "geomloss", "its value"]
+    return markdown(heads, rows) + footer(result)
+
+
 def comparison() -> str:
     result = load("compare_speed")
     rows = [
@@ -132,4 +153,5 @@ TABLES: dict[str, Callable[[], str]] = {
     "compare": comparison,
     "compare-data": comparison_of_data,
     "bounds_sinkhorn": sinkhorn,
+    "bounds_sinkhorn_device": sinkhorn_device,
 }

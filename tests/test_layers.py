@@ -15,7 +15,7 @@ ROOT = Path(divkit.__file__).parent
 # listed as a package ("x/" stands for every module of the package x that is not named elsewhere).
 FLOORS: list[set[str]] = [
     {"_errors", "_compile", "_activation_widths"},
-    {"_array", "_threads", "_generators", "_kernels", "_kernels/", "families", "variational"}
+    {"_array", "_device", "_threads", "_generators", "_kernels", "_kernels/", "families", "variational"}
     | {"transport/_kernels"}
     | {f"transport/_kernels/{name}" for name in ("c_transform", "monotone", "kd", "simplex", "sinkhorn", "refine")},
     {"_checks", "result", "divergences", "_divergence_check"},

@@ -13,6 +13,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
+from divkit._device import check_device
 from divkit._errors import InvalidInput, NotConverged
 from divkit.gan._game import Game, Metrics
 from divkit.gan._points import checked_points
@@ -87,8 +88,9 @@ class Trainer:
     ) -> None:
         self.settings = settings = settings or Settings()
         self.objective = resolve_objective(objective)
-        self.generator, self.discriminator = generator.to(device), discriminator.to(device)
-        self.points = checked_points(points).to(device)
+        place = check_device(device)
+        self.generator, self.discriminator = generator.to(place), discriminator.to(place)
+        self.points = checked_points(points).to(place)
         self._points_digest = digest(self.points)
         self.tricks = tuple(tricks)
         self._game = Game(generator, discriminator, self.objective, self.points, settings, self.tricks)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from divkit._checks import check_integer
+from divkit._device import check_device
 from divkit._errors import InvalidInput
 from divkit.measures import Measure, Samples
 from divkit.methods._samples import in_blocks
@@ -153,6 +154,7 @@ def fitted(
     from divkit.neural.fit import maximise, variational
     from divkit.neural.nets import critic_stack
 
+    device = check_device(network.device)
     seeds = [int(seed) for seed in rng.integers(2**62, size=2)]
     critics = critic_stack(
         samples[0].shape[1],
@@ -162,9 +164,9 @@ def fitted(
         activation=network.activation,
         copies=len(splits.held),
         generator=torch.Generator().manual_seed(seeds[0]),
-    ).to(network.device)
-    train, validation = (_on_device(samples, rows, network.device) for rows in (splits.train, splits.validation))
-    draws = torch.Generator(network.device).manual_seed(seeds[1])
+    ).to(device)
+    train, validation = (_on_device(samples, rows, device) for rows in (splits.train, splits.validation))
+    draws = torch.Generator(device).manual_seed(seeds[1])
     critics.place(*train, draws)
     fit = maximise(
         critics,
@@ -180,7 +182,7 @@ def fitted(
     return fit
 
 
-def _on_device(samples: tuple[_F, _F], rows: tuple[_I, _I], device: str) -> tuple[torch.Tensor, torch.Tensor]:
+def _on_device(samples: tuple[_F, _F], rows: tuple[_I, _I], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
     """Rows (s, a) and (s, b) of both samples as float32 tensors (s, a, d) and (s, b, d)."""
     import torch
 

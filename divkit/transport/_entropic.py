@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from divkit.transport._streamed import Streamed, in_parallel
+from divkit.transport._streamed import TINY, Streamed, in_parallel
 
 __all__ = ["Entropic"]
 
@@ -15,7 +15,6 @@ _F = NDArray[np.float64]
 _FALL: Final = 0.5  # epsilon from one step to the next, until it is the one that is wanted
 _RELAXATION: Final = 1.7
 _LOOK: Final = 10  # steps between looks
-_TINY: Final = 1e-300
 
 
 class Entropic:
@@ -92,7 +91,7 @@ def _ends(problem: Streamed, f: _F, g: _F, epsilon: float) -> tuple[float, float
     a, b = problem.a, problem.b
     rows, log_x, log_y, missing_y = problem.scaled_down(f, g, epsilon)
     lower = float(a @ f + b @ g - epsilon * (rows.sum() - 1))
-    lost = max(float(missing_y.sum()), _TINY)
+    lost = max(float(missing_y.sum()), TINY)
     values = np.empty(len(a))
 
     def part(own: slice) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from divkit._threads import parallel_map, workers
 from divkit.transport.dual import c_transform
 
-__all__ = ["Bracket", "Streamed", "in_parallel"]
+__all__ = ["TINY", "Bracket", "Streamed", "in_parallel"]
 
 _F = NDArray[np.float64]
 _S = NDArray[np.float32]
 _PARALLEL: Final = 2**17  # pairs from which a second thread pays
 _SEVERAL: Final = 300  # points of each set from which the mean cost is guessed
-_TINY: Final = 1e-300
+TINY: Final = 1e-300  # below it a sum of masses is nothing
 _ENTRIES: Final = 2**20  # of a block: it stays in the cache while it is worked on
 
 
@@ -49,7 +49,11 @@ class Streamed:
         self.x, self.y, self.a, self.b, self.p = x, y, a, b, p
         self._single = _Side.of(x, a), _Side.of(y, b)
 
-    def half_steps(self, f: _S, g: _S, epsilon: float, relaxation: float) -> tuple[_S, _S]:
+    def start(self) -> tuple[Any, Any]:
+        """Potentials of 0."""
+        return np.zeros(len(self.a), dtype=np.float32), np.zeros(len(self.b), dtype=np.float32)
+
+    def half_steps(self, f: Any, g: Any, epsilon: float, relaxation: float) -> tuple[Any, Any]:
         """One step of Sinkhorn: f from g, then g from f, each moved by `relaxation` of the way."""
         x, y = self._single
         f = f + np.float32(relaxation) * (self._soft(x, y, g, epsilon) - f)
@@ -80,7 +84,7 @@ class Streamed:
         in_parallel(part, len(own.points), len(other.points))
         return out
 
-    def bracket(self, f: _S, g: _S, epsilon: float) -> Bracket:
+    def bracket(self, f: Any, g: Any, epsilon: float) -> Bracket:
         """What the potentials prove: by c-transforms from below, by rounding their plan from above."""
         u, v = np.asarray(f, dtype=np.float64), np.asarray(g, dtype=np.float64)
         kept, repaired = self._feasible(u, v, epsilon)
@@ -117,7 +121,7 @@ class Streamed:
             spread[rows] = costs @ missing_y
 
         in_parallel(part, len(self.a), len(self.b))
-        return float(sent.sum()), float(missing_x @ spread / max(float(missing_y.sum()), _TINY))
+        return float(sent.sum()), float(missing_x @ spread / max(float(missing_y.sum()), TINY))
 
     def scaled_down(self, f: _F, g: _F, epsilon: float) -> tuple[_F, _F, _F, _F]:
         """Sums of the rows of the plan of f and g, logs of its factors once rows and columns are not above their
@@ -126,9 +130,9 @@ class Streamed:
         log_x, log_y = f / epsilon + np.log(self.a), g / epsilon + np.log(self.b)
         with np.errstate(divide="ignore"):  # a row or column of which nothing is kept
             rows = self.sums(self.x, self.y, log_x, log_y, epsilon)
-            log_x = log_x + np.log(np.minimum(self.a / np.maximum(rows, _TINY), 1.0))
+            log_x = log_x + np.log(np.minimum(self.a / np.maximum(rows, TINY), 1.0))
             columns = self.sums(self.y, self.x, log_y, log_x, epsilon)
-            kept = np.minimum(self.b / np.maximum(columns, _TINY), 1.0)
+            kept = np.minimum(self.b / np.maximum(columns, TINY), 1.0)
             log_y = log_y + np.log(kept)
         return rows, log_x, log_y, np.maximum(self.b - columns * kept, 0.0)
 

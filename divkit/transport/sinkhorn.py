@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import ClassVar, Final, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from divkit._checks import check_integer
+from divkit._device import check_device
 from divkit._errors import InvalidInput, NotConverged
 from divkit._threads import one_blas_thread
 from divkit._unit import in_unit
@@ -22,6 +25,7 @@ from divkit.transport._streamed import Bracket, Streamed
 
 __all__ = ["Sinkhorn"]
 
+_F = NDArray[np.float64]
 _FALL: Final = 0.7  # epsilon from one step to the next, until it is small enough
 _FIRST_GOAL: Final = 0.05  # epsilon of the first bracket, relative to the mean cost
 _SHARE: Final = 0.8  # of the tolerance that epsilon may be, relative to the optimum: it costs about as much
@@ -48,6 +52,8 @@ class Sinkhorn(Method):
         Steps, each of two half-steps.
     on_limit : {"raise", "bracket"}
         What to do where these are not enough: raise `NotConverged` with the bracket in its info, or return the bracket.
+    device : str, optional
+        Of torch, such as "cuda" or "cpu", for steps and brackets; by default NumPy, on the processors.
 
     Notes
     -----
@@ -75,6 +81,7 @@ class Sinkhorn(Method):
     tolerance: float = 0.01
     max_iterations: int = 2000
     on_limit: OnLimit = "raise"
+    device: str | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.tolerance, int | float) or not 0 < self.tolerance < 1:
@@ -82,6 +89,8 @@ class Sinkhorn(Method):
         check_integer("max_iterations", self.max_iterations, 1)
         if self.on_limit not in get_args(OnLimit):
             raise InvalidInput(f"on_limit must be 'raise' or 'bracket', got {self.on_limit!r}")
+        if self.device is not None and not isinstance(self.device, str):
+            raise InvalidInput(f"device must be the name of a device of torch or None, got {self.device!r}")
 
     def refusal(self, div: Divergence, P: Measure, Q: Measure) -> str | None:
         """Why this method cannot compute div(P || Q), in a clause; None if it can."""
@@ -99,6 +108,10 @@ class Sinkhorn(Method):
             If `refusal` is not None.
         NotConverged
             If the bracket is wider than wanted after all steps, unless it is asked for.
+        InvalidInput
+            For a device that is not there.
+        MissingDependency
+            For a device without torch.
         """
         self.demand(div, P, Q)
         assert isinstance(div, Wasserstein)
@@ -106,9 +119,9 @@ class Sinkhorn(Method):
         points, unit = in_unit(np.concatenate([x, y]))
         far = math.sqrt(float((np.ptp(points, axis=0) ** 2).sum())) or 1.0
         places, unit = points / far, unit * far  # no distance is above 1
-        problem = Streamed(places[: len(x)], places[len(x) :], a, b, div.p)
+        problem = self._problem(places[: len(x)], places[len(x) :], a, b, div.p)
         descent = _Descent(problem, self.tolerance)
-        with one_blas_thread():  # the threads are those of the blocks
+        with one_blas_thread() if self.device is None else nullcontext():  # the threads are those of the blocks
             found = descent.run(self.max_iterations)
         high, low = found.upper + problem.rounding(), max(found.lower - problem.rounding(), 0.0)
         low, high = (unit * end ** (1 / div.p) for end in (low, high))
@@ -124,13 +137,22 @@ class Sinkhorn(Method):
             high, divergence=div.name, method=self.name, bound="upper", interval=(low, high), level=1.0, info=info
         )
 
+    def _problem(self, x: _F, y: _F, a: _F, b: _F, p: float) -> Streamed:
+        """Point sets in NumPy or on a device of torch."""
+        if self.device is None:
+            return Streamed(x, y, a, b, p)
+        device = check_device(self.device, double=True)
+        from divkit.transport._streamed_torch import StreamedTorch
+
+        return StreamedTorch(x, y, a, b, p, device)
+
 
 class _Descent:
     """Steps with falling epsilon until the bracket is narrow."""
 
     def __init__(self, problem: Streamed, tolerance: float) -> None:
         self._problem, self._tolerance = problem, tolerance
-        self._f, self._g = (np.zeros(len(masses), dtype=np.float32) for masses in (problem.a, problem.b))
+        self._f, self._g = problem.start()
         self._mean = problem.mean_cost() or 1.0
         self._goal, self._size = _FIRST_GOAL * self._mean, self._mean
         self._best = Bracket(0.0, math.inf, math.inf)
