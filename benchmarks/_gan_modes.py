@@ -17,6 +17,7 @@ from _report import RESULTS, environment, median
 _PLAIN: Final = {"codes": 0, "waves": 0}
 RECIPES: Final[dict[str, dict[str, Any]]] = {
     "relativistic": {},
+    "relativistic, up to 3 attempts": {"attempts": 3},
     "relativistic, no codes": {"codes": 0},
     "relativistic, no waves": {"waves": 0},
     "relativistic, neither": _PLAIN,
@@ -33,7 +34,7 @@ RECIPES: Final[dict[str, dict[str, Any]]] = {
     "non-saturating, neither; unrolling 3": {**_PLAIN, "cure": "unrolling"},
     "non-saturating, neither; noise": {**_PLAIN, "cure": "noise"},
     "non-saturating, neither; feature matching": {**_PLAIN, "cure": "features"},
-    "non-saturating, neither; minibatch discrimination": {**_PLAIN, "cure": "minibatch"},
+    "non-saturating, neither; minibatch discrimination": {**_PLAIN, "cure": "minibatch", "batch": 64},
     "f-gan-kl-trick": {"learning_rate": 3e-4},
     "f-gan-squared_hellinger": {"learning_rate": 3e-4},
     "wgan": {"learning_rate": 1e-4},
@@ -44,6 +45,7 @@ RECIPES: Final[dict[str, dict[str, Any]]] = {
 STEPS: Final = {"ring": 10_000, "grid": 15_000}
 AT_THE_END: Final = 25_000  # of which a perfect sampler's reverse KL to 25 modes is 0.0005; of 2,500 it is 0.005
 _EVERY: Final = 250  # steps between looks
+_APART: Final = 1000  # seeds of one attempt and the next
 Row = dict[str, Any]
 
 
@@ -66,10 +68,11 @@ def with_kept(rows: list[Row]) -> list[Row]:
 
 
 def training(problem: str, recipe: str, steps: int, device: str, data_seed: int, seed: int) -> Row:
-    """One training: its end, and when it had arrived."""
+    """One training, or as many as it takes: its end, and when it had arrived."""
     import torch
 
     from divkit._errors import NotConverged
+    from divkit.gan.attempts import best_attempt
     from divkit.gan.objectives import relativistic, resolve_objective
     from divkit.gan.problems import load_problem
     from divkit.gan.trainer import Trainer
@@ -77,6 +80,7 @@ def training(problem: str, recipe: str, steps: int, device: str, data_seed: int,
     torch.set_num_threads(1)
     changes = dict(RECIPES[recipe])
     cure, factor_and_end = (changes.pop(name, None) for name in ("cure", "penalties"))
+    attempts = changes.pop("attempts", 1)
     if "learning_rate" in changes:
         changes.setdefault("discriminator_rate", None)  # the same
     networks = {option: changes.pop(option) for option in ("codes", "waves") if option in changes}
@@ -85,24 +89,36 @@ def training(problem: str, recipe: str, steps: int, device: str, data_seed: int,
     objective = data.objective() if name == "relativistic" else resolve_objective(name)
     if factor_and_end:
         objective = relativistic(factor_and_end[0], end=factor_and_end[1])
-    settings = data.settings(steps=steps, seed=seed, look_every=min(_EVERY, steps), keep_best="excess", **changes)
-    generator, discriminator = data.players(objective, seed=seed)
-    discriminator, tricks = cured(cure, discriminator, seed)
-    trainer = Trainer(generator, discriminator, objective, data.points, settings, tricks=tricks, device=device)
+    looks: list[tuple[float, Any]] = []
+    spent = 0.0
+
+    def attempt(k: int) -> Any:
+        nonlocal spent
+        own = seed + _APART * k
+        settings = data.settings(steps=steps, seed=own, look_every=min(_EVERY, steps), keep_best="excess", **changes)
+        generator, discriminator = data.players(objective, seed=own)
+        discriminator, tricks = cured(cure, discriminator, own)
+        trainer = Trainer(generator, discriminator, objective, data.points, settings, tricks=tricks, device=device)
+        seen, seconds = watched(trainer, data)
+        looks.extend((spent + at, report) for at, report in seen)
+        spent += seconds
+        return trainer
+
     try:
-        looks, seconds = watched(trainer, data)
+        found = best_attempt(attempt, attempts=attempts)
     except NotConverged as error:
         print(f"{problem}, {recipe}, seed {seed}: {error}", flush=True)
         nothing = {"captured": 0, "high_quality": 0.0, "reverse_kl": np.inf, "seconds": 0.0, "arrived": None}
-        return {**nothing, "ended": trainer.step}
-    end, shown = (report_of(trainer, data, count, best=True) for count in (AT_THE_END, LOOKED_AT))
+        return {**nothing, "attempts": 1, "ended": error.info["step"]}
+    end, shown = (report_of(found.trainer, data, count, best=True) for count in (AT_THE_END, LOOKED_AT))
     arrived = [at for at, report in looks if has_arrived(report)]
     return {
         "captured": shown.captured,
         "high_quality": end.high_quality,
         "reverse_kl": end.reverse_kl,
-        "seconds": seconds,
+        "seconds": spent,
         "arrived": arrived[0] if arrived else None,
+        "attempts": len(found.values),
     }
 
 
@@ -165,6 +181,7 @@ def summary(problem: str, recipe: str, steps: int, found: list[Row]) -> Row:
         "arrived": median(arrived) if None not in arrived else None,
         "arrivals": sum(seconds is not None for seconds in arrived),
         "not_finite": sum("ended" in row for row in found),
+        "attempts": sum(row["attempts"] for row in found),
     }
 
 

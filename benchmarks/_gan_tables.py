@@ -43,13 +43,14 @@ def modes() -> str:
 
 def cells(row: Row, components: int) -> list[str]:
     """Means over the trainings, and the worst in brackets."""
+    more = f", {row['attempts']} trainings" if row.get("attempts", 0) > row["seeds"] else ""
     arrived = seconds(row["arrived"]) if row["arrived"] is not None else f"{row['arrivals']} of {row['seeds']} do"
     return [
         f"{row['captured']:.1f} ({row['captured_least']}) / {components}",
         f"{100 * row['high_quality']:.1f} % ({100 * row['high_quality_least']:.1f} %)",
         "" if row["reverse_kl_most"] is None else f"{row['reverse_kl_most']:.2g}",
         f"{row['steps']:,}",
-        f"{row['first_seed']} to {row['first_seed'] + row['seeds'] - 1}",
+        f"{row['first_seed']} to {row['first_seed'] + row['seeds'] - 1}" + more,
         "" if row.get("not_finite") else seconds(row["seconds"]),
         f"{row['not_finite']} not finite" if row.get("not_finite") else arrived,
         "EPYC" if "EPYC" in row["processor"] else "Xeon" if "Xeon" in row["processor"] else row["processor"],

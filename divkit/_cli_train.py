@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,6 +12,7 @@ import numpy as np
 from divkit._errors import InvalidInput, require
 
 if TYPE_CHECKING:
+    from divkit.gan.objectives import Objective
     from divkit.gan.problems import Problem
     from divkit.gan.trainer import Callback, Trainer
 
@@ -18,6 +20,8 @@ __all__ = ["Run", "Wanted", "train"]
 
 _LEAST = 10  # points of a kind that estimators take
 _SHOWN = 2500  # points that are kept
+_APART = 1000  # seeds of one attempt and the next
+_LEFT = ("metrics.jsonl", "checkpoint.pt", "curves.png")  # by each attempt in its folder
 
 
 class Wanted(NamedTuple):
@@ -34,6 +38,7 @@ class Wanted(NamedTuple):
     waves: int | None
     look_every: int
     seed: int
+    attempts: int
     device: str
     resume: bool
     progress: bool
@@ -62,46 +67,69 @@ def train(wanted: Wanted, out: Path) -> Run:
     """
     require("torch", "neural")
     require("matplotlib", "plot")
+    from divkit.gan.attempts import best_attempt
     from divkit.gan.objectives import resolve_objective
-    from divkit.gan.pictures import curves
     from divkit.gan.problems import load_problem
-    from divkit.gan.trainer import Trainer
 
     problem = load_problem(wanted.problem, codes=wanted.codes, waves=wanted.waves, rng=wanted.seed)
     objective = problem.objective() if wanted.objective is None else resolve_objective(wanted.objective)
-    checkpoint = out / "checkpoint.pt"
-    if checkpoint.exists() and not wanted.resume:
+    _check_folder(wanted, problem, out)
+    attempt = partial(_trained, wanted, problem, objective, out)
+    if wanted.attempts == 1:
+        trainer, made, told = attempt(0), 1, {}
+    else:
+        found = best_attempt(attempt, attempts=wanted.attempts)
+        trainer, made = found.trainer, len(found.values)
+        told = {"attempt": found.chosen + 1, "attempts": made}
+    points = trainer.sample(_SHOWN, best=trainer.settings.keep_best is not None).cpu().numpy()
+    np.save(out / "samples.npy", problem.restored(points))
+    report = {**judged(problem, points, wanted.seed), **told}
+    (out / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    files = [out / "report.json", out / "samples.npy"]
+    for folder in (_folder(out, k) for k in range(made)):
+        files += [*(folder / name for name in _LEFT), *sorted(folder.glob("step-*.png"))]
+    return Run(objective.name, trainer.history[-1], report, files)
+
+
+def _check_folder(wanted: Wanted, problem: Problem, out: Path) -> None:
+    """Raise where a training would be lost, or could not go on."""
+    there = (out / "checkpoint.pt").exists()
+    if there and not wanted.resume:
         raise InvalidInput(f"{out} holds a training already; go on with --resume, or name another folder with --out")
-    if wanted.resume and not checkpoint.exists():
+    if wanted.resume and not there:
         raise InvalidInput(f"{out} holds no checkpoint.pt to resume; leave --resume out, or name its folder with --out")
+    if wanted.attempts > 1 and not len(problem.held_out):
+        raise InvalidInput("attempts must be 1 where there are too few points to hold some out, by which to choose")
+
+
+def _folder(out: Path, k: int) -> Path:
+    """Of the k-th attempt."""
+    return out / f"attempt-{k + 1}" if k else out
+
+
+def _trained(wanted: Wanted, problem: Problem, objective: Objective, out: Path, k: int) -> Trainer:
+    """The k-th attempt, from the checkpoint in its folder if there is one."""
+    from divkit.gan.pictures import curves
+    from divkit.gan.trainer import Trainer
+
+    folder, seed, title = _folder(out, k), wanted.seed + _APART * k, f"{problem.name}, {objective.name}"
     rate = {} if wanted.learning_rate is None else {"learning_rate": wanted.learning_rate, "discriminator_rate": None}
     settings = problem.settings(
         steps=wanted.steps,
         batch=wanted.batch,
         look_every=wanted.look_every,
         keep_best="excess" if len(problem.held_out) else None,
-        seed=wanted.seed,
+        seed=seed,
         **rate,
     )
-    players = problem.players(objective, width=wanted.width, depth=wanted.depth, seed=wanted.seed)
+    players = problem.players(objective, width=wanted.width, depth=wanted.depth, seed=seed)
     trainer = Trainer(*players, objective, problem.points, settings, device=wanted.device)
-    out.mkdir(parents=True, exist_ok=True)
-    trainer.run(
-        watching(problem, f"{problem.name}, {objective.name}", out),
-        checkpoint=checkpoint,
-        metrics=out / "metrics.jsonl",
-        progress=wanted.progress,
-    )
-    made = made_by(trainer, best=trainer.settings.keep_best is not None)
-    np.save(out / "samples.npy", problem.restored(made))
-    report = judged(problem, made, wanted.seed)
-    (out / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    title = f"{problem.name}, {objective.name}"
-    curves(trainer.history, title=title).savefig(out / "curves.png", dpi=110)
-    names = ("metrics.jsonl", "report.json", "samples.npy", "checkpoint.pt", "curves.png")
-    return Run(
-        objective.name, trainer.history[-1], report, [*(out / name for name in names), *sorted(out.glob("step-*.png"))]
-    )
+    folder.mkdir(parents=True, exist_ok=True)
+    watched = watching(problem, title, folder)
+    metrics, checkpoint, drawn = (folder / name for name in _LEFT)
+    trainer.run(watched, checkpoint=checkpoint, metrics=metrics, progress=wanted.progress)
+    curves(trainer.history, title=title).savefig(drawn, dpi=110)
+    return trainer
 
 
 def watching(problem: Problem, title: str, out: Path) -> list[Callback]:
@@ -114,11 +142,6 @@ def watching(problem: Problem, title: str, out: Path) -> list[Callback]:
     if problem.law is not None:
         found.append(ModesHeld(problem.law, problem.restored))
     return [*found, Pictures(problem.points, out, problem.restored, title)]
-
-
-def made_by(trainer: Trainer, *, best: bool = False) -> Any:
-    """Points of the generator in the units of the networks."""
-    return trainer.sample(_SHOWN, best=best).cpu().numpy()
 
 
 def judged(problem: Problem, made: Any, seed: int) -> dict[str, Any]:

@@ -198,6 +198,10 @@ def train(
         typer.Option(help="Random waves that the discriminator sees, for many narrow modes; 32 for the grid.", min=0),
     ] = None,
     look_every: Annotated[int, typer.Option(help="Steps between metrics.", min=1)] = 250,
+    attempts: Annotated[
+        int,
+        typer.Option(help="Trainings from other seeds, until held-out points find one hardly worse than data.", min=1),
+    ] = 1,
     device: Annotated[str, typer.Option(help="As in torch: cpu, cuda.")] = "cpu",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the training in the folder.")] = False,
     seed: Seed = 0,
@@ -205,7 +209,7 @@ def train(
 ) -> None:
     """Train a GAN, judged by points that were held out; needs torch."""
     sizes = (steps, batch, learning_rate, width, depth, codes, waves, look_every)
-    wanted = Wanted(problem, objective, *sizes, seed, device, resume, not as_json)
+    wanted = Wanted(problem, objective, *sizes, seed, attempts, device, resume, not as_json)
     found = train_gan(wanted, out)
     files = [str(path) for path in found.files]
     if as_json:

@@ -82,3 +82,41 @@ def test_help_lists_the_objectives(capsys):
     assert run(["train", "--help"]) == 0
     text = "".join(capsys.readouterr().out.split())
     assert "wgan-groupsort" in text
+
+
+def test_attempts_have_folders_of_their_own_and_the_best_is_told(tmp_path, capsys):
+    out = tmp_path / "ring"
+    arguments = ["train", "ring", "--out", str(out), "--json", "--attempts", "2", *SHORT]
+    assert run(arguments) == 0
+    found = json.loads(capsys.readouterr().out)
+    report = found["report"]
+    assert report["attempts"] == 2  # eight steps are never enough
+    folders = {1: out, 2: out / "attempt-2"}
+    histories = {
+        k: [json.loads(line) for line in (own / "metrics.jsonl").read_text().splitlines()] for k, own in folders.items()
+    }
+    assert histories[1] != histories[2]
+    least = {k: min(line["excess"] for line in history) for k, history in histories.items()}
+    chosen = report["attempt"]
+    assert least[chosen] <= 1.5 * least[3 - chosen]
+    assert found["metrics"] == histories[chosen][-1]
+    assert str(folders[2] / "checkpoint.pt") in found["files"]
+    samples = np.load(out / "samples.npy")
+
+    (folders[2] / "checkpoint.pt").unlink()  # stopped between the first and the second
+    assert run([*arguments, "--resume"]) == 0
+    assert json.loads(capsys.readouterr().out) == found
+    np.testing.assert_array_equal(np.load(out / "samples.npy"), samples)
+
+
+def test_one_attempt_is_the_first_of_several(tmp_path):
+    for name, attempts in (("a", "1"), ("b", "3")):
+        assert run(["train", "swissroll", "--out", str(tmp_path / name), "--attempts", attempts, *SHORT]) == 0
+    assert (tmp_path / "a" / "metrics.jsonl").read_text() == (tmp_path / "b" / "metrics.jsonl").read_text()
+
+
+def test_attempts_without_held_out_points_are_refused(tmp_path, capsys):
+    np.save(tmp_path / "few.npy", np.random.default_rng(0).normal(size=(5, 2)))
+    assert run(["train", str(tmp_path / "few.npy"), "--out", str(tmp_path / "a"), "--attempts", "2", *SHORT]) == 2
+    assert "attempts must be 1" in capsys.readouterr().err
+    assert not (tmp_path / "a").exists()

@@ -52,6 +52,11 @@ class Players:
         return None if self.kept is None else self.kept["nets"][self._judged]
 
     @property
+    def kept_value(self) -> float | None:
+        """The metric at the look that is kept."""
+        return None if self.kept is None else float(self.kept["value"])
+
+    @property
     def _judged(self) -> str:
         return "average" if "average" in self.nets else "generator"
 
@@ -63,7 +68,7 @@ class Players:
         to that look, the value being more than `setback` times the least.
         """
         if value <= self.least + (ALIKE - 1) * abs(self.least):
-            self.kept = self._of_players()
+            self.kept = {**self._of_players(), "value": value}
         self.least = min(self.least, value)
         if self.kept is None or setback is None or value <= setback * self.least:
             return False

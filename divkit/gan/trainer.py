@@ -28,6 +28,7 @@ __all__ = ["Callback", "Metrics", "Trainer"]
 
 Callback = Callable[["Trainer", Metrics], None]
 _BLOCK: Final = 4096  # points that are drawn at a time
+_NOTHING_KEPT: Final = "no generator was kept: name a metric by Settings(keep_best=...), and run to a look"
 
 
 class Trainer:
@@ -167,9 +168,23 @@ class Trainer:
             If none was kept.
         """
         if self._players.judged_then is None:
-            raise InvalidInput("no generator was kept: name a metric by Settings(keep_best=...), and run to a look")
+            raise InvalidInput(_NOTHING_KEPT)
         found = copy.deepcopy(self._players.judged)
         found.load_state_dict(self._players.judged_then)
+        return found
+
+    @property
+    def best_value(self) -> float:
+        """The metric of `Settings.keep_best` at the look whose generator is kept.
+
+        Raises
+        ------
+        InvalidInput
+            If none was kept.
+        """
+        found = self._players.kept_value
+        if found is None:
+            raise InvalidInput(_NOTHING_KEPT)
         return found
 
     @torch.no_grad()

@@ -190,11 +190,12 @@ class Unrolling(Trick):
     ----------
     k : int
     rate : float
-        Of the steps that are imagined.
+        Of the steps that are imagined. Too high a rate, such as 0.1 on narrow modes, makes them diverge, and with them
+        what the generator learns.
     """
 
     k: int = 5
-    rate: float = 0.1
+    rate: float = 0.01
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "k", check_integer("k", self.k, 1))
