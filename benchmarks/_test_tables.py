@@ -146,12 +146,39 @@ def comparison_of_data() -> str:
     return markdown(heads, rows) + footer(result)
 
 
+def comparison_with_peer() -> str:
+    result = load("compare_peer")
+    ours = {row["data"]: row for row in load("compare_data")["rows"]}
+    rows = []
+    for row in result["rows"]:
+        own = ours.get(row["data"])
+        if own is None:
+            continue  # the table of which only the time is asked for
+        rows.append(
+            [
+                row["data"].replace("_", " "),
+                str(row["columns"]),
+                str(own["changed"]),
+                str(row["changed"]),
+                f"{100 * own['columns_at_random']:.1f} %",
+                f"{100 * row['columns_at_random']:.1f} %",
+                f"{100 * row['half_at_random']:.1f} %",
+            ]
+        )
+    heads = [
+        "data", "columns", "moved, divkit", "moved, evidently", "random splits, any column, divkit",
+        "any column, evidently", "half of the columns, evidently",
+    ]  # fmt: skip
+    return markdown(heads, rows) + footer(result)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "two_sample_speed": speed,
     "two_sample_power": power,
     "bounds_sliced": sliced,
     "compare": comparison,
     "compare-data": comparison_of_data,
+    "compare-peer": comparison_with_peer,
     "bounds_sinkhorn": sinkhorn,
     "bounds_sinkhorn_device": sinkhorn_device,
 }

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _compare_peer import PEER, is_there, peer_row
 from _report import finish
 
 QUESTION = (
@@ -26,7 +27,8 @@ Row = dict[str, Any]
 def main() -> None:
     args = options()
     for part in tuple(PARTS) if args.part == "all" else (args.part,):
-        finish(f"compare_{part}", QUESTION, PARTS[part](args), args, packages=["scikit-learn"], seed=SEED)
+        packages = ["scikit-learn", *([PEER] if part == "peer" and is_there() else [])]
+        finish(f"compare_{part}", QUESTION, PARTS[part](args), args, packages=packages, seed=SEED)
 
 
 def options() -> argparse.Namespace:
@@ -105,28 +107,21 @@ def data(args: argparse.Namespace) -> list[Row]:
 
 def split_row(splits: int, name: str) -> Row:
     """What a split by a variable shows, and in how many random ones of the same sizes anything is found."""
-    import sklearn.datasets
-
     import divkit
 
-    loaded = getattr(sklearn.datasets, f"load_{name}")()
-    frame = {str(own): loaded.data[:, j] for j, own in enumerate(loaded.feature_names)}
-    label, rule = SPLITS[name]
-    side = rule(frame, loaded.target)
-    frame.pop("sex", None)  # which splits one of them
+    frame, side = table_of(name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = divkit.compare(*parted(frame, side), rng=0)
         tests, columns = [], []
         for k in range(splits):
-            order = np.random.default_rng([SEED, k]).permutation(len(side))
-            own = divkit.compare(*parted(frame, side[order]), parts=["test"], rng=k)
+            own = divkit.compare(*at_random(frame, side, k), parts=["test"], rng=k)
             tests.append(own.p_value is not None and own.p_value <= LEVEL)
             columns.append(len(own.changed) > 0)
     assert found.bounds is not None
     return {
         "data": name,
-        "split": label,
+        "split": SPLITS[name][0],
         "n": found.n,
         "m": found.m,
         "columns": len(frame),
@@ -141,13 +136,45 @@ def split_row(splits: int, name: str) -> Row:
     }
 
 
+def table_of(name: str) -> tuple[dict[str, Any], Any]:
+    """A data set, and which of its rows are on the first side."""
+    import sklearn.datasets
+
+    loaded = getattr(sklearn.datasets, f"load_{name}")()
+    frame = {str(own): loaded.data[:, j] for j, own in enumerate(loaded.feature_names)}
+    side = SPLITS[name][1](frame, loaded.target)
+    frame.pop("sex", None)  # which splits one of them
+    return frame, side
+
+
+def at_random(frame: dict[str, Any], side: Any, k: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The k-th random split, in the sizes of the sides."""
+    return parted(frame, side[np.random.default_rng([SEED, k]).permutation(len(side))])
+
+
 def parted(frame: dict[str, Any], side: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """The rows on either side."""
     first, second = ({name: values[own] for name, values in frame.items()} for own in (side, ~side))
     return first, second
 
 
-PARTS = {"speed": speed, "data": data}
+def peer(args: argparse.Namespace) -> list[Row]:
+    """A drift tool on the same splits and on a table of 10,000 rows; nothing where it is not installed."""
+    if not is_there():
+        return []
+    large = table(10_000, 0.0, SEED), table(10_000, 0.1, SEED + 1)
+    rows = [peer_row("20 columns, 10,000 rows", large[0], large, [])]
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        return [*rows, *pool.map(partial(peer_split_row, args.splits), SPLITS)]
+
+
+def peer_split_row(splits: int, name: str) -> Row:
+    """What the peer says of a data set."""
+    frame, side = table_of(name)
+    return peer_row(name, frame, parted(frame, side), [at_random(frame, side, k) for k in range(splits)])
+
+
+PARTS = {"speed": speed, "data": data, "peer": peer}
 
 if __name__ == "__main__":
     main()
