@@ -149,22 +149,13 @@ def comparison_of_data() -> str:
 def comparison_with_peer() -> str:
     result = load("compare_peer")
     ours = {row["data"]: row for row in load("compare_data")["rows"]}
+    ours |= {f"{row['columns']} columns, {row['n']:,} rows": row for row in load("compare_speed")["rows"]}
     rows = []
     for row in result["rows"]:
-        own = ours.get(row["data"])
-        if own is None:
-            continue  # the table of which only the time is asked for
-        rows.append(
-            [
-                row["data"].replace("_", " "),
-                str(row["columns"]),
-                str(own["changed"]),
-                str(row["changed"]),
-                f"{100 * own['columns_at_random']:.1f} %",
-                f"{100 * row['columns_at_random']:.1f} %",
-                f"{100 * row['half_at_random']:.1f} %",
-            ]
-        )
+        own = ours[row["data"]]
+        found = [row["data"].replace("_", " "), str(row["columns"]), str(own["changed"]), str(row["changed"])]
+        shares = [own.get("columns_at_random"), row.get("columns_at_random"), row.get("half_at_random")]
+        rows.append([*found, *("" if share is None else f"{100 * share:.1f} %" for share in shares)])
     heads = [
         "data", "columns", "moved, divkit", "moved, evidently", "random splits, any column, divkit",
         "any column, evidently", "half of the columns, evidently",
