@@ -16,6 +16,7 @@ from divkit._cli_compare import two_tables
 from divkit._cli_examples import example
 from divkit._cli_measures import Kind, file_measure, kind_of
 from divkit._cli_output import Json, Seed, console, print_json
+from divkit._cli_pipe import patient_output
 from divkit._cli_test import two_files
 from divkit._cli_train import Wanted
 from divkit._cli_train import train as train_gan
@@ -229,7 +230,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; errors are one line on standard error and exit code 2."""
     command = typer.main.get_command(app)
     try:
-        with warnings.catch_warnings():
+        with patient_output(), warnings.catch_warnings():
             warnings.simplefilter("always", DivkitWarning)
             warnings.showwarning = _show_warning
             code = command.main(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -124,3 +127,28 @@ def test_a_page_is_written(folder: Path, tmp_path: Path, capsys: pytest.CaptureF
     assert compared(folder, "--html", str(tmp_path / "page.html"), "--fail-if", "p_value < 0.01") == 1
     assert "<title>a.csv and b.csv compared</title>" in (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "page.html" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        ([], 0),
+        (["--json"], 0),
+        (["--fail-if", "p_value <= 1"], 1),
+        (["--fail-if", "p_value < 0.0001"], 0),
+        (["--columns", "nothing"], 2),
+    ],
+)
+def test_a_reader_that_leaves_does_not_change_the_exit_code(more, code, tmp_path):
+    rng = np.random.default_rng(0)
+    names = ",".join(f"column {j}" for j in range(60))
+    for name in ("a.csv", "b.csv"):
+        np.savetxt(tmp_path / name, rng.normal(size=(30, 60)), delimiter=",", header=names, comments="")
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "divkit", "compare", "a.csv", "b.csv", "--parts", "test", *more]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, cwd=tmp_path, check=False)
+    os.close(writer)
+    assert done.returncode == code
+    assert ("divkit:" in done.stderr) == (code > 0)
+    assert "pipe" not in done.stderr.lower()

@@ -63,7 +63,7 @@ FLOORS: list[set[str]] = [
     {"gan/"},
     {"examples"},
     {"examples/"},
-    {"_cli_measures", "_cli_output", "_cli_train", "_gan_names"},
+    {"_cli_measures", "_cli_output", "_cli_pipe", "_cli_train", "_gan_names"},
     {"_cli_examples", "_cli_test", "_cli_compare"},
     {"cli"},
     {"__main__"},
