@@ -16,6 +16,7 @@ __all__ = ["Arrangements"]
 
 _ROWS: Final = 64  # drawn by one generator, so that results do not depend on the number of threads
 _COUNTED: Final = 10_000  # groups up to this size in all are counted exactly
+_PARALLEL: Final = 2**18  # labels from which a second thread pays
 
 
 class Arrangements:
@@ -64,7 +65,8 @@ class Arrangements:
         out = np.empty((count, len(self._observed)), dtype=np.bool_)
         parts = [out[start : start + _ROWS] for start in range(0, count, _ROWS)]
         jobs = list(zip(parts, rng.spawn(len(parts)), strict=True))
-        parallel_map(lambda job: hand_out(job[0], self._order, self._starts, self._chosen, job[1]), jobs, workers())
+        threads = workers() if out.size >= _PARALLEL else 1
+        parallel_map(lambda job: hand_out(job[0], self._order, self._starts, self._chosen, job[1]), jobs, threads)
         return out
 
     def others(self) -> Labels:

@@ -23,6 +23,7 @@ _MANY: Final = 100  # directions
 _FEWEST: Final = 10
 _PROJECTED: Final = 2**24
 _BYTES: Final = 2**25  # of labels at a time
+_PARALLEL: Final = 2**18  # labels from which a second thread pays
 
 
 class Lines:
@@ -60,12 +61,11 @@ class Lines:
 
         out = np.empty((len(labels), len(self._order)))
         n = int(labels[:1].sum())
-        step = max(1, -(-len(labels) // (4 * workers())))
+        threads = workers() if labels.size * len(self._order) >= _PARALLEL else 1
+        step = max(1, -(-len(labels) // (4 * threads)))
         parts = [slice(start, start + step) for start in range(0, len(labels), step)]
         parallel_map(
-            lambda part: line_values(out[part], labels[part], n, self._order, self._gaps, self._power),
-            parts,
-            workers(),
+            lambda part: line_values(out[part], labels[part], n, self._order, self._gaps, self._power), parts, threads
         )
         return out
 
