@@ -106,6 +106,31 @@ def test_near_points_far_from_the_others_are_within_the_rounding_that_is_said(rn
     assert np.abs(costs - exact).max() > 1e-12  # inner products do lose what differences keep
 
 
+class Unsteady(StreamedTorch):
+    """One whose costs are other ones in every pass, by at most `off`."""
+
+    off = 1e-3
+
+    def _costs(self, own: Any, other: Any) -> Any:
+        for rows, costs in super()._costs(own, other):
+            yield rows, costs + self.off * (2 * torch.rand_like(costs) - 1)
+
+
+def test_a_device_that_does_not_repeat_itself_proves_no_less(rng: np.random.Generator) -> None:
+    for seed in range(20):
+        torch.manual_seed(seed)
+        x, y = rng.uniform(-0.3, 0.3, (40, 2)), rng.uniform(-0.3, 0.3, (40, 2))
+        masses = np.full(40, 1 / 40)
+        problem = Unsteady(x, y, masses, masses, 1.0, torch.device("cpu"))
+        truth = float(divkit.wasserstein1(x, y))
+        f, g = problem.start()
+        for _ in range(200):
+            f, g = problem.half_steps(f, g, 1e-3, 1.0)
+        low, high, repaired = problem.bracket(f, g, 1e-3)
+        assert low - problem.off <= truth <= high + problem.off
+        assert repaired > 0.01  # costs differ by as much as epsilon: much is sent elsewhere
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
 def test_no_array_of_all_pairs_is_on_the_device() -> None:
