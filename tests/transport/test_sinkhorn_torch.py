@@ -107,28 +107,27 @@ def test_near_points_far_from_the_others_are_within_the_rounding_that_is_said(rn
 
 
 class Unsteady(StreamedTorch):
-    """One whose costs are other ones in every pass, by at most `off`."""
+    """One whose third pass over all pairs finds the last column farther away than the others do."""
 
+    passes = 0
     off = 1e-3
 
     def _costs(self, own: Any, other: Any) -> Any:
+        self.passes += 1
         for rows, costs in super()._costs(own, other):
-            yield rows, costs + self.off * (2 * torch.rand_like(costs) - 1)
+            if self.passes == 3:
+                costs[:, -1] += self.off
+            yield rows, costs
 
 
-def test_a_device_that_does_not_repeat_itself_proves_no_less(rng: np.random.Generator) -> None:
-    for seed in range(20):
-        torch.manual_seed(seed)
-        x, y = rng.uniform(-0.3, 0.3, (40, 2)), rng.uniform(-0.3, 0.3, (40, 2))
-        masses = np.full(40, 1 / 40)
-        problem = Unsteady(x, y, masses, masses, 1.0, torch.device("cpu"))
-        truth = float(divkit.wasserstein1(x, y))
-        f, g = problem.start()
-        for _ in range(200):
-            f, g = problem.half_steps(f, g, 1e-3, 1.0)
-        low, high, repaired = problem.bracket(f, g, 1e-3)
-        assert low - problem.off <= truth <= high + problem.off
-        assert repaired > 0.01  # costs differ by as much as epsilon: much is sent elsewhere
+def test_a_device_that_does_not_repeat_itself_proves_nothing_wrong() -> None:
+    x, y = np.array([[-0.2, 0.0]]), np.array([[-0.2, 0.0], [0.3, 0.0]])
+    problem = Unsteady(x, y, np.ones(1), np.full(2, 0.5), 1.0, torch.device("cpu"))
+    f = torch.zeros(1)
+    g = torch.tensor([-1e-4, 0.5])  # whose plan is the one that there is, of cost 0.25, but for some of what stays
+    kept, repaired = problem._from_above(f.double(), g.double(), problem.off)
+    assert kept < 0.1  # most of what goes far has got lost
+    assert kept + repaired >= 0.25
 
 
 @pytest.mark.gpu
