@@ -161,7 +161,7 @@ def _rounding(problem: Streamed, epsilon: float) -> float:
     is epsilon times the log of a density of at most 1/(a b), and some 1 for masses.
     """
     most = 1.0 - math.log(float(problem.a.min())) - math.log(float(problem.b.min()))
-    return 2 * problem.rounding() * (1 + epsilon * most)
+    return 2 * (problem.rounding() + problem.strayed(epsilon)) * (1 + epsilon * most)
 
 
 def _power(length: float, p: float) -> float:
