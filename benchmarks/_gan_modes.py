@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -45,7 +46,6 @@ RECIPES: Final[dict[str, dict[str, Any]]] = {
 STEPS: Final = {"ring": 10_000, "grid": 15_000}
 AT_THE_END: Final = 25_000  # of which a perfect sampler's reverse KL to 25 modes is 0.0005; of 2,500 it is 0.005
 _EVERY: Final = 250  # steps between looks
-_APART: Final = 1000  # seeds of one attempt and the next
 Row = dict[str, Any]
 
 
@@ -72,33 +72,18 @@ def training(problem: str, recipe: str, steps: int, device: str, data_seed: int,
     import torch
 
     from divkit._errors import NotConverged
-    from divkit.gan.attempts import best_attempt
-    from divkit.gan.objectives import relativistic, resolve_objective
-    from divkit.gan.problems import load_problem
-    from divkit.gan.trainer import Trainer
+    from divkit.gan.attempts import attempt_seed, best_attempt
 
     torch.set_num_threads(1)
-    changes = dict(RECIPES[recipe])
-    cure, factor_and_end = (changes.pop(name, None) for name in ("cure", "penalties"))
+    changes = {"steps": steps, "look_every": min(_EVERY, steps), **RECIPES[recipe]}
     attempts = changes.pop("attempts", 1)
-    if "learning_rate" in changes:
-        changes.setdefault("discriminator_rate", None)  # the same
-    networks = {option: changes.pop(option) for option in ("codes", "waves") if option in changes}
-    data = load_problem(problem, rng=data_seed, **networks)
-    name = recipe.partition(",")[0]
-    objective = data.objective() if name == "relativistic" else resolve_objective(name)
-    if factor_and_end:
-        objective = relativistic(factor_and_end[0], end=factor_and_end[1])
+    data, make = prepared(problem, recipe.partition(",")[0], changes, device, data_seed)
     looks: list[tuple[float, Any]] = []
     spent = 0.0
 
     def attempt(k: int) -> Any:
         nonlocal spent
-        own = seed + _APART * k
-        settings = data.settings(steps=steps, seed=own, look_every=min(_EVERY, steps), keep_best="excess", **changes)
-        generator, discriminator = data.players(objective, seed=own)
-        discriminator, tricks = cured(cure, discriminator, own)
-        trainer = Trainer(generator, discriminator, objective, data.points, settings, tricks=tricks, device=device)
+        trainer = make(attempt_seed(seed, k))
         seen, seconds = watched(trainer, data)
         looks.extend((spent + at, report) for at, report in seen)
         spent += seconds
@@ -109,7 +94,7 @@ def training(problem: str, recipe: str, steps: int, device: str, data_seed: int,
     except NotConverged as error:
         print(f"{problem}, {recipe}, seed {seed}: {error}", flush=True)
         nothing = {"captured": 0, "high_quality": 0.0, "reverse_kl": np.inf, "seconds": 0.0, "arrived": None}
-        return {**nothing, "attempts": 1, "ended": error.info["step"]}
+        return {**nothing, "attempts": attempts, "ended": error.info["step"]}
     end, shown = (report_of(found.trainer, data, count, best=True) for count in (AT_THE_END, LOOKED_AT))
     arrived = [at for at, report in looks if has_arrived(report)]
     return {
@@ -120,6 +105,30 @@ def training(problem: str, recipe: str, steps: int, device: str, data_seed: int,
         "arrived": arrived[0] if arrived else None,
         "attempts": len(found.values),
     }
+
+
+def prepared(problem: str, name: str, changes: Row, device: str, data_seed: int) -> tuple[Any, Callable[[int], Any]]:
+    """The data of a recipe, and from a seed to its trainer."""
+    from divkit.gan.objectives import relativistic, resolve_objective
+    from divkit.gan.problems import load_problem
+    from divkit.gan.trainer import Trainer
+
+    cure, factor_and_end = (changes.pop(option, None) for option in ("cure", "penalties"))
+    if "learning_rate" in changes:
+        changes.setdefault("discriminator_rate", None)  # the same
+    networks = {option: changes.pop(option) for option in ("codes", "waves") if option in changes}
+    data = load_problem(problem, rng=data_seed, **networks)
+    objective = data.objective() if name == "relativistic" else resolve_objective(name)
+    if factor_and_end:
+        objective = relativistic(factor_and_end[0], end=factor_and_end[1])
+
+    def make(seed: int) -> Any:
+        generator, discriminator = data.players(objective, seed=seed)
+        discriminator, tricks = cured(cure, discriminator, seed)
+        settings = data.settings(seed=seed, keep_best="excess", **changes)
+        return Trainer(generator, discriminator, objective, data.points, settings, tricks=tricks, device=device)
+
+    return data, make
 
 
 def cured(cure: str | None, discriminator: Any, seed: int) -> tuple[Any, list[Any]]:

@@ -106,10 +106,7 @@ def sinkhorn(args: argparse.Namespace) -> list[Row]:
 
 
 def sinkhorn_device(args: argparse.Namespace) -> list[Row]:
-    """W_1 to 1 % on a device of torch, and what geomloss says there, with the same epsilon and without debiasing.
-
-    The error of its value is that to the exact one, or beyond the bracket where that is not asked for.
-    """
+    """W_1 to 1 % on a device of torch, and what geomloss says there, with the same epsilon and without debiasing."""
     import divkit
     from divkit.transport.sinkhorn import Sinkhorn
 
@@ -126,7 +123,7 @@ def sinkhorn_device(args: argparse.Namespace) -> list[Row]:
         seconds = time.perf_counter() - start
         assert found.interval is not None
         row = {"n": n, "d": 10, "seconds": seconds, "steps": found.info["iterations"], **peak(args.device)}
-        row |= {"width": found.info["gap"] / found.interval[1], "exact": exact and float(exact)}
+        row |= {"width": found.info["gap"] / found.interval[1], "exact": None if exact is None else float(exact)}
         row |= {"lower": found.interval[0], "upper": found.interval[1]}
         rows.append(row | geomloss_row(x, y, found, args.device))
     return rows

@@ -20,7 +20,6 @@ __all__ = ["Run", "Wanted", "train"]
 
 _LEAST = 10  # points of a kind that estimators take
 _SHOWN = 2500  # points that are kept
-_APART = 1000  # seeds of one attempt and the next
 _LEFT = ("metrics.jsonl", "checkpoint.pt", "curves.png")  # by each attempt in its folder
 
 
@@ -87,7 +86,8 @@ def train(wanted: Wanted, out: Path) -> Run:
     (out / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     files = [out / "report.json", out / "samples.npy"]
     for folder in (_folder(out, k) for k in range(made)):
-        files += [*(folder / name for name in _LEFT), *sorted(folder.glob("step-*.png"))]
+        left = (folder / name for name in _LEFT)
+        files += [*(path for path in left if path.exists()), *sorted(folder.glob("step-*.png"))]
     return Run(objective.name, trainer.history[-1], report, files)
 
 
@@ -109,10 +109,11 @@ def _folder(out: Path, k: int) -> Path:
 
 def _trained(wanted: Wanted, problem: Problem, objective: Objective, out: Path, k: int) -> Trainer:
     """The k-th attempt, from the checkpoint in its folder if there is one."""
+    from divkit.gan.attempts import attempt_seed
     from divkit.gan.pictures import curves
     from divkit.gan.trainer import Trainer
 
-    folder, seed, title = _folder(out, k), wanted.seed + _APART * k, f"{problem.name}, {objective.name}"
+    folder, seed, title = _folder(out, k), attempt_seed(wanted.seed, k), f"{problem.name}, {objective.name}"
     rate = {} if wanted.learning_rate is None else {"learning_rate": wanted.learning_rate, "discriminator_rate": None}
     settings = problem.settings(
         steps=wanted.steps,

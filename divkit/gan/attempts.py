@@ -7,20 +7,29 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from divkit._checks import check_integer
-from divkit._errors import InvalidInput
+from divkit._errors import InvalidInput, NotConverged
 from divkit.gan.trainer import Trainer
 
-__all__ = ["ENOUGH", "Attempts", "best_attempt"]
+__all__ = ["ENOUGH", "Attempts", "attempt_seed", "best_attempt"]
 
 ENOUGH: Final = 1.5  # `excess` of points that are hardly worse than data
+_APART: Final = 1000  # seeds of one attempt and the next
 
 
 class Attempts(NamedTuple):
-    """The best of the trainings, its number from 0, and the metric of the look that each of them kept."""
+    """The best of the trainings, its number from 0, and the metric of the look that each of them kept.
+
+    The metric is inf for those that a loss stopped which was not finite.
+    """
 
     trainer: Trainer
     chosen: int
     values: tuple[float, ...]
+
+
+def attempt_seed(seed: int, k: int) -> int:
+    """The seed of the k-th attempt, that of the first being given."""
+    return seed + _APART * k
 
 
 def best_attempt(train: Callable[[int], Trainer], *, attempts: int = 3, enough: float = ENOUGH) -> Attempts:
@@ -47,6 +56,8 @@ def best_attempt(train: Callable[[int], Trainer], *, attempts: int = 3, enough: 
     ------
     InvalidInput
         For attempts below 1, an `enough` that is no number, and trainings that keep nothing.
+    NotConverged
+        If a loss was not finite in all of them.
 
     Examples
     --------
@@ -67,11 +78,18 @@ def best_attempt(train: Callable[[int], Trainer], *, attempts: int = 3, enough: 
     most = check_integer("attempts", attempts, 1)
     if not isinstance(enough, int | float) or math.isnan(enough):
         raise InvalidInput(f"enough must be a number, got {enough!r}")
-    best, chosen = train(0), 0
-    values = [best.best_value]
-    while min(values) > enough and len(values) < most:
-        trainer = train(len(values))
-        if trainer.best_value < min(values):
-            best, chosen = trainer, len(values)
+    trainers: list[Trainer] = []
+    values: list[float] = []
+    chosen = 0
+    while len(values) < most and min(values, default=math.inf) > enough:
+        try:
+            trainer = train(len(values))
+        except NotConverged:
+            if len(values) == most - 1 and not trainers:
+                raise
+            values.append(math.inf)
+            continue
+        if not trainers or trainer.best_value < values[chosen]:
+            trainers, chosen = [trainer], len(values)
         values.append(trainer.best_value)
-    return Attempts(best, chosen, tuple(values))
+    return Attempts(trainers[0], chosen, tuple(values))

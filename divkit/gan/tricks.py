@@ -190,8 +190,7 @@ class Unrolling(Trick):
     ----------
     k : int
     rate : float
-        Of the steps that are imagined. Too high a rate, such as 0.1 on narrow modes, makes them diverge, and with them
-        what the generator learns.
+        Of the steps that are imagined, by gradient descent.
     """
 
     k: int = 5

@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from divkit._threads import parallel_map, workers
 from divkit.transport.dual import c_transform
 
-__all__ = ["TINY", "Bracket", "Streamed", "in_parallel"]
+__all__ = ["ENTRIES", "TINY", "Bracket", "Streamed", "in_parallel"]
 
 _F = NDArray[np.float64]
 _S = NDArray[np.float32]
 _PARALLEL: Final = 2**17  # pairs from which a second thread pays
 _SEVERAL: Final = 300  # points of each set from which the mean cost is guessed
 TINY: Final = 1e-300  # below it a sum of masses is nothing
-_ENTRIES: Final = 2**20  # of a block: it stays in the cache while it is worked on
+ENTRIES: Final = 2**20  # of a block: it stays in the cache while it is worked on
 
 
 class Bracket(NamedTuple):
@@ -47,6 +47,8 @@ class Streamed:
 
     def __init__(self, x: _F, y: _F, a: _F, b: _F, p: float) -> None:
         self.x, self.y, self.a, self.b, self.p = x, y, a, b, p
+        spread = np.ptp(x, axis=0).any() or np.ptp(y, axis=0).any()
+        self.all_meet = not (spread or (x[0] != y[0]).any())  # all costs are 0
         self._single = _Side.of(x, a), _Side.of(y, b)
 
     def start(self) -> tuple[Any, Any]:
@@ -97,7 +99,7 @@ class Streamed:
         Their terms are at most 1/epsilon and logs of masses, a few of them; no cost is above 1, and where all are 0
         nothing strays.
         """
-        return 2.0**-50 * (2 / epsilon + 1500) if self.rounding() else 0.0
+        return 0.0 if self.all_meet else 2.0**-50 * (2 / epsilon + 1500)
 
     def rounding(self) -> float:
         """What float64 may add to or take from either end, costs being at most 1 and potentials not much more.
@@ -105,7 +107,7 @@ class Streamed:
         One rounding of 2^-53 for each term of the sums over points, for the mass of each, and for what a cost is made
         of, with a factor of 8 for potentials beyond 1; nothing where all costs are 0.
         """
-        if not (np.ptp(self.x, axis=0).any() or np.ptp(self.y, axis=0).any() or (self.x[0] != self.y[0]).any()):
+        if self.all_meet:
             return 0.0
         return 2.0**-50 * float(len(self.a) + len(self.b) + (self.p + 1) * self.x.shape[1] + 16)
 
@@ -117,7 +119,7 @@ class Streamed:
         """The cost of the plan a_i b_j exp((f_i + g_j - c_ij)/epsilon), made feasible: what is kept, and what is added.
 
         Rows are scaled down to their masses, then columns; what is missing is sent from all rows to all columns in
-        proportion (Altschuler, Weed and Rigollet 2017, algorithm 2). All in float64, the same numbers in each pass.
+        proportion (Altschuler, Weed and Rigollet 2017, algorithm 2). All in float64.
         """
         _, log_x, log_y, missing_y = self.scaled_down(f, g, epsilon)
         missing_x = np.empty(len(self.a))
@@ -202,5 +204,5 @@ class _Side(NamedTuple):
 def in_parallel(part: Callable[[slice], None], rows: int, columns: int) -> None:
     """Calls for all rows, in blocks; BLAS is to have one thread."""
     threads = workers() if rows * columns >= _PARALLEL else 1
-    step = max(1, min(_ENTRIES // columns, math.ceil(rows / threads)))
+    step = max(1, min(ENTRIES // columns, math.ceil(rows / threads)))
     parallel_map(part, [slice(start, min(start + step, rows)) for start in range(0, rows, step)], threads)

@@ -10,14 +10,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from divkit.transport._streamed import TINY, Bracket, Streamed
+from divkit.transport._streamed import ENTRIES, TINY, Bracket, Streamed
 
 __all__ = ["StreamedTorch"]
 
 _F = NDArray[np.float64]
 _T = torch.Tensor
-_CACHED: Final = 2**20  # pairs of a block on a processor, where it stays in the cache
-_LAUNCHED: Final = 2**26  # elsewhere: enough work for each launch, half a gigabyte in float64
+_LAUNCHED: Final = 2**26  # pairs of a block off the processors: enough work for each launch, half a gigabyte in float64
 
 
 class StreamedTorch(Streamed):
@@ -43,7 +42,7 @@ class StreamedTorch(Streamed):
             torch.as_tensor(own, dtype=torch.float64).to(device) for own in (x, y, a, b)
         )
         self._steps = [(own.float(), masses.log().float()) for own, masses in ((self._x, self._a), (self._y, self._b))]
-        self._block = _CACHED if device.type == "cpu" else _LAUNCHED
+        self._block = ENTRIES if device.type == "cpu" else _LAUNCHED
 
     def start(self) -> tuple[_T, _T]:
         """Potentials of 0."""
@@ -75,9 +74,11 @@ class StreamedTorch(Streamed):
         Squares |x|^2 + |y|^2 - 2 x.y are off by at most (d + 4) roundings of (|x| + |y|)^2 <= 1; their roots by the
         root of that, where points nearly meet.
         """
-        usual = super().rounding()
+        if self.all_meet:
+            return 0.0
         square = 2.0**-52 * (self.x.shape[1] + 4)
-        return usual + 2 * max(1.0, self.p / 2) * square ** (min(self.p, 2.0) / 2) if usual else 0.0
+        cost: float = max(1.0, self.p / 2) * square ** (min(self.p, 2.0) / 2)
+        return super().rounding() + 2 * cost
 
     def _from_below(self, f: _T) -> float:
         g = torch.full_like(self._b, math.inf)
@@ -110,7 +111,7 @@ class StreamedTorch(Streamed):
             found += plan.sum(dim=0)
             sent[rows] = plan.mul_(costs).sum(dim=1)
         repaired = float(missing_x @ spread / missing_y.sum().clamp_min(TINY))
-        strayed = float((found - columns).abs().sum()) if super().rounding() else 0.0  # no cost is above 1
+        strayed = 0.0 if self.all_meet else float((found - columns).abs().sum())  # no cost is above 1
         return float(sent.sum()), repaired + strayed
 
     def _costs(self, own: _T, other: _T) -> Iterator[tuple[slice, _T]]:

@@ -61,14 +61,13 @@ class _Along(Method):
         self.demand(div, P, Q)
         assert isinstance(div, Wasserstein)
         (x, a), (y, b) = weighted_points(P), weighted_points(Q)
-        unit, own_unit = unit_as_they_are(x, y), 1.0
+        unit = unit_as_they_are(x, y)
+        scale = unit or 1.0  # of the points that are projected
         if unit is None:
             points, unit = in_unit(np.concatenate([x, y]))
             x, y = points[: len(x)], points[len(x) :]
-        else:
-            own_unit = unit
         found, spread = self._value((x, a), (y, b), div.p, rng)
-        value, stderr = found / own_unit, None if spread is None else spread / own_unit
+        value, stderr = found / scale, None if spread is None else spread / scale
         low = max(value - _rounding(len(x) + len(y), x.shape[1]), 0.0)
         if a is not None or b is not None or len(x) != len(y):
             low = moved(low, low, 4 * math.sqrt(x.shape[1]), div.p)[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("torch")
 
-from divkit._errors import InvalidInput
+from divkit._errors import InvalidInput, NotConverged
 from divkit.gan.attempts import best_attempt
 from divkit.gan.nets import mlp_pair
 from divkit.gan.settings import Settings
@@ -35,6 +36,24 @@ def test_it_stops_at_the_first_that_is_good_enough_and_takes_the_least(
     last = good[0] if good else attempts - 1
     assert made == list(range(last + 1))
     assert found.values == tuple(values[: last + 1])
+    assert found.chosen == found.trainer.number == int(np.argmin(found.values))
+
+
+@given(st.lists(st.sampled_from([None, 1.0, 2.0, 3.0]), min_size=1, max_size=5))
+def test_an_attempt_that_is_not_finite_is_one_that_went_wrong(values: list[float | None]) -> None:
+    def train(k: int) -> Any:
+        if values[k] is None:
+            raise NotConverged(f"attempt {k}")
+        return SimpleNamespace(best_value=values[k], number=k)
+
+    if all(value is None for value in values):
+        with pytest.raises(NotConverged, match=f"attempt {len(values) - 1}"):
+            best_attempt(train, attempts=len(values))
+        return
+    found: Any = best_attempt(train, attempts=len(values))
+    seen = [math.inf if value is None else value for value in values]
+    last = seen.index(1.0) if 1.0 in seen else len(seen) - 1
+    assert found.values == tuple(seen[: last + 1])
     assert found.chosen == found.trainer.number == int(np.argmin(found.values))
 
 

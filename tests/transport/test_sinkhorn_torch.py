@@ -44,6 +44,7 @@ def test_the_bracket_holds_the_exact_value_wherever_it_stops(
     found = divkit.wasserstein(x, y, a, b, p=p, method=method)
     assert found.interval is not None
     low, high = found.interval
+    # A certificate of float64 for distances up to that; p-th roots for values near 0.
     slack = 1e-12 ** (1 / p) * float(np.ptp(np.concatenate([x, y]), axis=0).max()) * math.sqrt(d)
     assert low <= truth + slack
     assert truth - slack <= high == found
@@ -68,10 +69,10 @@ def test_steps_and_brackets_are_those_of_numpy(device: str, p: float, rng: np.ra
 def test_blocks_change_nothing(device: str, monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator) -> None:
     x, y = rng.normal(size=(90, 3)), rng.normal(size=(40, 3)) + 0.5
     whole = divkit.wasserstein1(x, y, method=Sinkhorn(device=device))
-    for name in ("_CACHED", "_LAUNCHED"):
+    for name in ("ENTRIES", "_LAUNCHED"):
         monkeypatch.setattr(_streamed_torch, name, 7 * 40)
     cut = divkit.wasserstein1(x, y, method=Sinkhorn(device=device))
-    assert cut.interval == pytest.approx(whole.interval, rel=1e-4)
+    assert cut.interval == pytest.approx(whole.interval, rel=1e-4)  # steps in float32, sums in another order
     assert cut.info["iterations"] == whole.info["iterations"]
 
 
@@ -134,12 +135,12 @@ def test_a_device_that_does_not_repeat_itself_proves_nothing_wrong() -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
 def test_no_array_of_all_pairs_is_on_the_device() -> None:
     rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(20_000, 10)), rng.normal(size=(20_000, 10)) + 0.2
+    x, y = rng.normal(size=(60_000, 10)), rng.normal(size=(60_000, 10)) + 0.2
     torch.cuda.reset_peak_memory_stats()
     found = divkit.wasserstein1(x, y, method=Sinkhorn(device="cuda"))
     assert found.interval is not None
     assert found.interval[1] - found.interval[0] <= 0.0101 * found.interval[1]
-    assert torch.cuda.max_memory_allocated() < 4e9
+    assert torch.cuda.max_memory_allocated() < 4e9  # a few blocks of half a gigabyte; all pairs are 14 in float32
 
 
 @pytest.mark.parametrize("device", ["nowhere", "meta", 3])
